@@ -1,0 +1,114 @@
+"""What the gate is told and what it says. Rates are shares of 1, times are Unix seconds, latencies milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a route stands on its way."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    CUTOVER = "cutover"
+    ROLLED_BACK = "rolled_back"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyEvidence:
+    """One quantile's frozen thresholds and its two discordant counts (gate reference 2b)."""
+
+    tau: str
+    threshold_ms: float
+    bound_ms: float
+    primary_slow_only: int
+    candidate_slow_only: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything known about one route in its current epoch. n and k count closed units, the verdicts count exchanges."""
+
+    route: str
+    epoch: str = ""
+    n: int = 0
+    k: int = 0
+    open_units: int = 0
+    first_unit_at: float | None = None
+    last_unit_at: float | None = None
+    verdicts: dict[str, int] = field(default_factory=dict)
+    candidate_errors: int = 0
+    incident_skips: int = 0
+    attempt: int = 1
+    routes_total: int = 1
+    latency: tuple[LatencyEvidence, ...] = ()
+    latency_samples: int = 0
+    approvals: tuple[str, ...] = ()
+    ledger_violations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One condition of a promotion. `holds` is None while there is too little data, which never counts as true."""
+
+    name: str
+    holds: bool | None
+    figure: str
+    threshold: str
+    missing: str = ""
+    blocking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """May this route move? `verdict` is `pass`, `fail` or `undecided`; `reasons` are sentences for people."""
+
+    route: str
+    verdict: str
+    reasons: tuple[str, ...]
+    guards: tuple[Guard, ...]
+    n: int
+    k: int
+    parity: float
+    alpha: float
+    log_e: float
+    lower: float
+    upper: float
+    clean_needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStanding:
+    """A route's place in the state machine, as the store keeps it."""
+
+    route: str
+    state: State = State.SHADOW
+    step: int = 0
+    weight_bp: int = 0
+    seq: int = 0
+    epoch: str = ""
+    since: float = 0.0
+    frozen: bool = False
+    locked: bool = False
+    strikes: int = 0
+    cooldown_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a proxy enforces for one route: `weight_bp` ten-thousandths of its clients go to the candidate."""
+
+    route: str
+    seq: int
+    state: State
+    epoch: str
+    weight_bp: int
+    salt: str
+    issued: float
+    lease_until: float | None
+    actor: str
+    reason: str
+    mac: str = ""

@@ -1,0 +1,1 @@
+"""The pydantic model of paritygate.toml, its environment and its secrets from files."""

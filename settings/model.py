@@ -1,0 +1,311 @@
+"""The one model of `paritygate.toml`. Flags over `PARITYGATE_*` environment over file over the defaults written here.
+
+Each field's description is what the docs print. Environment names nest with two underscores: `PARITYGATE_PROXY__LISTEN`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from settings.units import Duration, Size
+
+Mirror = Literal["off", "reads", "writes"]
+
+
+class Section(BaseModel):
+    """A table of the file; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _backend_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError("expected http(s)://host:port with no path")
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError("expected http(s)://host:port with a port from 1 to 65535") from error
+    return value.rstrip("/")
+
+
+def _address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("expected host:port, e.g. 127.0.0.1:8080")
+    return value
+
+
+class Primary(Section):
+    """The trusted backend."""
+
+    url: str = Field("http://127.0.0.1:8001", description="where Django answers")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        return _backend_url(value)
+
+
+class Candidate(Section):
+    """The backend under test."""
+
+    url: str = Field("http://127.0.0.1:8002", description="where FastAPI answers")
+    build_header: str = Field("X-Build", description="response header that names the build; a new build starts new evidence")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        return _backend_url(value)
+
+
+class Proxy(Section):
+    """The live path."""
+
+    listen: str = Field("127.0.0.1:8080", description="where clients connect")
+    admin: str = Field("127.0.0.1:8081", description="healthz readyz metrics pause resume drain; loopback by default")
+    workers: int = Field(1, ge=1, le=1, description="processes that share the port (only 1 in this release)")
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1"), description="networks whose X-Forwarded-* pass; anyone else's is replaced"
+    )
+
+    @field_validator("listen", "admin")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        return _address(value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+
+class MirrorSection(Section):
+    """What is copied to the other backend, and how much of it."""
+
+    methods: tuple[Literal["GET", "HEAD", "OPTIONS"], ...] = Field(
+        ("GET", "HEAD"), description="mirrored everywhere; unsafe methods only per route (mirror = 'writes')"
+    )
+    sample: float = Field(1.0, gt=0, le=1, description="share of the eligible requests that is mirrored")
+    timeout: Duration = Field(5.0, gt=0, description="total deadline of one copy")
+    max_body: Size = Field(1024 * 1024, gt=0, description="raw bytes; a larger body is not compared")
+    max_in_flight: int = Field(64, ge=1, description="copies under way at once")
+    queue: int = Field(1000, ge=1, description="exchanges that wait for the shadow before new ones are dropped and counted")
+    channel: str = Field("paritygate.sock", description="where proxy and shadow meet, relative to this file")
+
+
+class Store(Section):
+    """Where results go."""
+
+    url: str = Field(
+        "sqlite+aiosqlite:///paritygate.db", description="SQLAlchemy URL; a relative SQLite path is relative to this file"
+    )
+    keep_examples: int = Field(5, ge=1, le=100, description="examples kept per cluster")
+    retention: Duration = Field(30 * 86400.0, gt=0, description="age at which examples and tallies may be pruned")
+
+
+class Rules(Section):
+    """Ignore rules."""
+
+    files: tuple[str, ...] = Field(("rules/*.yaml",), description="rule files, relative to this file")
+
+
+class Unit(Section):
+    """How requests become evidence."""
+
+    window: Duration | None = Field(None, gt=0, description="length of a unit's window (default 1h, demo 2s)")
+    max_open: int = Field(20_000, ge=1, description="open units per route")
+
+
+class Span(Section):
+    """How long evidence must have been gathered."""
+
+    min: Duration | None = Field(None, ge=0, description="first to last unit (default 7d, strict 14d, demo 20s)")
+
+
+class Latency(Section):
+    """Margins of the latency claim: ratio and slack; the larger bound counts."""
+
+    p50: tuple[float, Duration] | None = Field(None, description="e.g. [1.10, '5ms']")
+    p95: tuple[float, Duration] | None = None
+    p99: tuple[float, Duration] | None = None
+    calibrate: int | None = Field(None, ge=10, description="primary samples before the thresholds are frozen (default 5000)")
+
+
+class Coverage(Section):
+    """Whether the shapes of the traffic must be covered."""
+
+    required: bool | None = Field(None, description="default true, demo false; coverage is not measured by this release")
+
+
+class Approvals(Section):
+    """How many people must agree."""
+
+    count: int | None = Field(None, ge=0, le=10)
+
+
+class Canary(Section):
+    """Steps between shadow and cutover, as shares of clients."""
+
+    steps: tuple[float, ...] | None = Field(None, description="default [0.01, 0.05, 0.25, 0.50], demo []")
+
+
+class Gate(Section):
+    """What must hold before a route may move."""
+
+    profile: Literal["default", "strict", "demo"] = "default"
+    parity: float = Field(0.999, gt=0, lt=1, description="tier B's p0")
+    alpha: float = Field(0.05, gt=0, lt=1, description="total error, spread over the routes")
+    unit: Unit = Unit()
+    span: Span = Span()
+    coverage: Coverage = Coverage()
+    latency: Latency = Latency()
+    approvals: Approvals = Approvals()
+    canary: Canary = Canary()
+
+
+class Cutover(Section):
+    """How decisions reach the proxies."""
+
+    proxies: tuple[str, ...] = Field((), description="admin addresses of all proxies; empty: this machine's")
+    key_file: str = Field("paritygate.key", description="signs decisions and the shadow header; made by `init`")
+
+    @field_validator("proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_address(address) for address in value)
+
+
+class Redact(Section):
+    """What is secret."""
+
+    headers: tuple[str, ...] = ("authorization", "cookie", "set-cookie", "x-api-key", "x-csrftoken", "proxy-authorization")
+    json_paths: tuple[str, ...] = Field(("$..password", "$..token", "$..secret"), alias="json")
+
+
+class Routes(Section):
+    """Where route templates come from."""
+
+    openapi: tuple[str, ...] = Field((), description="OpenAPI documents of the candidate: files or URLs")
+    urlconf: tuple[str, ...] = Field((), description="files written by `paritygate routes import-django`")
+    max: int = Field(10_000, ge=1, description="labels at most")
+
+
+class RouteEntry(Section):
+    """One route's own settings."""
+
+    match: str = Field(description="e.g. 'POST /api/orders/'")
+    mirror: Mirror | None = None
+    candidate_path: str | None = None
+
+
+class Dashboard(Section):
+    """The pages."""
+
+    listen: str = Field("127.0.0.1:8501", description="where the dashboard answers; loopback by default")
+
+    @field_validator("listen")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        return _address(value)
+
+
+class Settings(BaseSettings):
+    """All of `paritygate.toml`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="PARITYGATE_", env_nested_delimiter="__", populate_by_name=True
+    )
+
+    primary: Primary = Primary()
+    candidate: Candidate = Candidate()
+    proxy: Proxy = Proxy()
+    mirror: MirrorSection = MirrorSection()
+    store: Store = Store()
+    rules: Rules = Rules()
+    gate: Gate = Gate()
+    cutover: Cutover = Cutover()
+    redact: Redact = Redact()
+    routes: Routes = Routes()
+    route: tuple[RouteEntry, ...] = ()
+    dashboard: Dashboard = Dashboard()
+
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+    _source: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _backends_differ(self) -> Settings:
+        if self.primary.url == self.candidate.url:
+            raise ValueError("primary.url and candidate.url are the same: the candidate would be compared with itself")
+        for name in ("primary", "candidate"):
+            url = urlsplit(getattr(self, name).url)
+            if f"{url.hostname}:{url.port}" == self.proxy.listen and self.proxy.listen.rpartition(":")[2] != "0":
+                raise ValueError(f"{name}.url is the proxy's own address {self.proxy.listen}: requests would run in a circle")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over what the loader hands in (the file, with flags merged by the loader after the environment)."""
+        return (env_settings, init_settings)
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths are relative to: the file's, else the working directory."""
+        return self._base
+
+    @property
+    def source(self) -> Path | None:
+        """The file this was read from, None when there was none."""
+        return self._source
+
+    def path(self, name: str) -> Path:
+        """A configured path, made absolute."""
+        return (self._base / name).absolute()
+
+    @property
+    def channel_path(self) -> Path:
+        """The hand-off's socket."""
+        return self.path(self.mirror.channel)
+
+    @property
+    def key_path(self) -> Path:
+        """The signing key."""
+        return self.path(self.cutover.key_file)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where a machine keeps its openings and its last decisions, beside the channel."""
+        return self.channel_path.parent / ".paritygate"
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL with a relative SQLite path made absolute."""
+        scheme, separator, rest = self.store.url.partition(":///")
+        if scheme.startswith("sqlite") and separator and rest and not rest.startswith((":memory:", "/")):
+            return f"{scheme}:///{self.path(rest)}"
+        return self.store.url
+
+    def located(self, base: Path, source: Path | None) -> Settings:
+        """The same settings with their folder known. For the loader."""
+        self._base, self._source = base, source
+        return self
+
+
+def as_document(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON prints them."""
+    return settings.model_dump(mode="json", by_alias=True)

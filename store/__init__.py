@@ -1,0 +1,1 @@
+"""Everything that is kept: schema, migrations, writer, queries. SQLite by default, PostgreSQL where one machine is not enough."""

@@ -1,0 +1,62 @@
+"""Who sent a request: the key of its lane, of its evidence unit and of its canary bucket. Never a secret in clear."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from traffic.message import Headers, Request, Response, first_header, header_values
+
+SESSION_COOKIES = frozenset({"sessionid", "session", "connect.sid", "phpsessid", "jsessionid"})
+
+
+def cookies(headers: Headers) -> list[tuple[str, str]]:
+    """The name and value pairs of all `Cookie` headers, in order."""
+    pairs = []
+    for line in header_values(headers, b"cookie"):
+        for part in line.decode("latin-1").split(";"):
+            name, sign, value = part.strip().partition("=")
+            if sign and name:
+                pairs.append((name, value))
+    return pairs
+
+
+def set_cookies(headers: Headers) -> list[tuple[str, str]]:
+    """The name and value pairs that the `Set-Cookie` headers of an answer set, attributes dropped."""
+    pairs = []
+    for line in header_values(headers, b"set-cookie"):
+        name, sign, value = line.decode("latin-1").partition(";")[0].strip().partition("=")
+        if sign and name:
+            pairs.append((name, value))
+    return pairs
+
+
+def credential(request: Request, session_cookies: Iterable[str] = SESSION_COOKIES) -> str | None:
+    """What identifies the client's user: the Authorization value without its scheme, else a session cookie; None without one."""
+    authorization = first_header(request.headers, b"authorization")
+    if authorization is not None:
+        return authorization.decode("latin-1").rpartition(" ")[2]
+    wanted = {name.lower() for name in session_cookies}
+    for name, value in cookies(request.headers):
+        if name.lower() in wanted and value:
+            return value
+    return None
+
+
+def issued_credentials(response: Response, session_cookies: Iterable[str] = SESSION_COOKIES) -> list[str]:
+    """The session cookie values that an answer hands out."""
+    wanted = {name.lower() for name in session_cookies}
+    return [value for name, value in set_cookies(response.headers) if name.lower() in wanted and value]
+
+
+def client_key(request: Request, address: str) -> str:
+    """A short one-way key of the client: its credential, else its address and user agent (one address can be many people)."""
+    known = credential(request)
+    if known is not None:
+        return "u" + _digest(known)
+    agent = first_header(request.headers, b"user-agent") or b""
+    return "a" + _digest(address + "\0" + agent.decode("latin-1"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
