@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import EnvSettingsSource
+from pydantic_settings.exceptions import SettingsError as SettingsErrorOfPydantic
 
 from settings.model import Settings
 
@@ -36,12 +38,12 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
         raise SettingsError(f"{path}: there is no such file; `paritygate init` writes one")
     _check_environment()
     try:
+        _merge(document, EnvSettingsSource(Settings)())
+        for dotted, value in (overrides or {}).items():
+            _set(document, dotted.split("."), value)
         made = Settings(**document)
-        if overrides:
-            merged = made.model_dump(by_alias=True)
-            for dotted, value in overrides.items():
-                _set(merged, dotted.split("."), value)
-            made = Settings.model_validate(merged)
+    except SettingsErrorOfPydantic as error:
+        raise SettingsError(f"environment: {error}") from error
     except ValidationError as error:
         raise SettingsError(_explain(error, str(path) if source else "configuration")) from error
     return made.located(source.parent if source else Path.cwd(), source)
@@ -56,6 +58,15 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
 
 
+def _merge(document: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Lays `over` on `document`, table by table."""
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(document.get(key), dict):
+            _merge(document[key], value)
+        else:
+            document[key] = value
+
+
 def _set(document: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         document = document.setdefault(key, {})
@@ -64,9 +75,9 @@ def _set(document: dict[str, Any], keys: list[str], value: Any) -> None:
 
 def _check_environment() -> None:
     """A misspelt environment name would be ignored silently: it is an error instead."""
-    known = {f"PARITYGATE_{name.upper()}" for name in Settings.model_fields} | {"PARITYGATE_CONFIG"}
+    known = {f"PARITYGATE_{name.upper()}" for name in Settings.model_fields}
     for name in os.environ:
-        if name.startswith("PARITYGATE_") and name.partition("__")[0].upper() not in known:
+        if name.startswith("PARITYGATE_") and "__" in name and name.partition("__")[0].upper() not in known:
             near = difflib.get_close_matches(name.partition("__")[0].upper(), known, 1, 0.5)
             hint = f"; did you mean {near[0]}__...?" if near else ""
             raise SettingsError(f"environment: {name} is no setting of Paritygate{hint}")

@@ -260,8 +260,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment over what the loader hands in (the file, with flags merged by the loader after the environment)."""
-        return (env_settings, init_settings)
+        """Only what the loader hands in: it merges file, environment and flags itself, because flags must win over both."""
+        return (init_settings,)
 
     @property
     def base(self) -> Path:

@@ -1,0 +1,71 @@
+"""What commands share: the configuration option, the store of that configuration, and one event loop per command."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from gate.policy import Policy, policy_for
+from rules.model import RuleSet
+from settings.load import load_settings
+from settings.model import Settings
+from settings.rulefiles import read_rules
+from store.database import Store, open_store
+
+Made = TypeVar("Made")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The configuration file (default: ./paritygate.toml).", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+ActorOption = Annotated[str, typer.Option("--actor", help="Who does this; it is kept in the audit.", envvar="USER")]
+
+
+def today() -> date:
+    """Today in UTC; rules expire by it."""
+    return datetime.now(UTC).date()
+
+
+def now() -> float:
+    """Unix seconds."""
+    return time.time()
+
+
+def rules_of(settings: Settings) -> RuleSet:
+    """The configured rules as of today."""
+    return read_rules(settings, today())
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The gate's policy as configured."""
+    gate = settings.gate
+    overrides = gate.model_dump(exclude={"profile", "parity", "alpha"})
+    explicit = gate.model_fields_set
+    demo_default = gate.profile == "demo" and "parity" not in explicit
+    parity = 0.95 if demo_default else gate.parity
+    return policy_for(gate.profile, parity, gate.alpha, overrides)
+
+
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]]) -> Made:
+    """Runs `work` with the configured store, migrated to this release, and closes it."""
+
+    async def run() -> Made:
+        store = open_store(settings.store_url)
+        try:
+            await store.upgrade()
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def load(config: Path | None) -> Settings:
+    """The settings of the command line's `--config`."""
+    return load_settings(config)

@@ -1,0 +1,156 @@
+"""`paritygate cutover ACTION ROUTE` and `cutover log`: the state machine, every change audited."""
+
+from __future__ import annotations
+
+import json as json_library
+import secrets
+from typing import Annotated
+
+import httpx
+import typer
+
+from cli.codes import CommandError, Exit
+from cli.console import cell, out, say, show_json, table
+from cli.context import ActorOption, ConfigOption, JsonOption, load, now, policy_of, with_store
+from gate import decision as decisions
+from gate.facts import Decision, State
+from settings.keyfile import read_key
+from settings.model import Settings
+from store.cutover import act
+from store.database import Store
+from store.errors import StoreError
+
+cutover = typer.Typer(name="cutover", help="Move a route between the backends; every change is audited.", no_args_is_help=True)
+RouteArgument = Annotated[str, typer.Argument(help="A route as `paritygate routes` prints it.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the audit.")]
+ACTIONS = {
+    "shadow": "Start (again) to mirror a route and to gather evidence.",
+    "promote": "Ask for the next configured step; with none left, all of the route's traffic. Refused unless every guard holds.",
+    "rollback": "Send the route's traffic back to the primary at once. Never refused.",
+    "freeze": "Block every transition that raises a weight.",
+    "unfreeze": "End a freeze.",
+    "approve": "Approve the promotion of the evidence as it is now.",
+    "unlock": "Unlock a route that was locked after repeated roll-backs.",
+    "retire": "Declare the primary's route gone.",
+    "off": "Stop mirroring a route that serves no client from the candidate.",
+}
+PUBLISH_DEADLINE = 2.0
+ROLLBACK_SEQ_STEP = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for action, text in ACTIONS.items():
+        cutover.command(action, help=text)(_command(action))
+    app.add_typer(cutover)
+
+
+def _command(action: str):  # type: ignore[no-untyped-def]  # typer reads the inner signature, the outer has none worth naming
+    def run(
+        route: RouteArgument,
+        config: ConfigOption = None,
+        actor: ActorOption = "unknown",
+        reason: ReasonOption = "",
+        json: JsonOption = False,
+    ) -> None:
+        settings = load(config)
+        decision = decide(settings, action, route, actor, reason)
+        if json:
+            show_json(json_library.loads(decisions.encode(decision)))
+        else:
+            say(
+                f"{decision.route}: {decision.state}, {decision.weight_bp / 100:g} % of its clients get the candidate (seq {decision.seq})"
+            )
+
+    return run
+
+
+def decide(settings: Settings, action: str, route: str, actor: str, reason: str) -> Decision:
+    """Takes one decision: a roll-back is told to the proxies first and stored when it can be; anything else is stored first."""
+    key = read_key(settings.key_path)
+    salt = secrets.token_hex(8)
+    policy = policy_of(settings)
+
+    async def store_it(store: Store) -> Decision:
+        return await act(store, action, route, actor, reason, policy, key, now(), salt)
+
+    if action != "rollback":
+        decision = with_store(settings, store_it)
+        publish(settings, decision)
+        return decision
+    direct = _roll_back_directly(settings, route, actor, reason, key, salt)
+    try:
+        decision = with_store(settings, store_it)
+    except StoreError as error:
+        if direct is None:
+            raise CommandError(f"neither a proxy nor the store could be told: {error}", Exit.UNREACHABLE) from error
+        say(
+            f"warning: the proxies have rolled back, but the store could not be told: {error}; repeat the command when it is back"
+        )
+        return direct
+    publish(settings, decision)
+    return decision
+
+
+def _proxies(settings: Settings) -> tuple[str, ...]:
+    return settings.cutover.proxies or (settings.proxy.admin,)
+
+
+def _roll_back_directly(settings: Settings, route: str, actor: str, reason: str, key: bytes, salt: str) -> Decision | None:
+    """Tells every proxy to serve the route from the primary, without asking the store; None when no proxy took it."""
+    taken: Decision | None = None
+    for address in _proxies(settings):
+        seq = 0
+        try:
+            with httpx.Client(trust_env=False, timeout=PUBLISH_DEADLINE) as client:
+                for item in client.get(f"http://{address}/decisions").json().get("decisions", []):
+                    if item.get("route") == route:
+                        seq = int(item.get("seq", 0))
+                made = Decision(
+                    route,
+                    seq + ROLLBACK_SEQ_STEP,
+                    State.ROLLED_BACK,
+                    "",
+                    0,
+                    salt,
+                    now(),
+                    None,
+                    actor,
+                    reason or "manual roll-back",
+                )
+                signed = decisions.sign(made, key)
+                client.post(f"http://{address}/decisions", content=decisions.encode(signed)).raise_for_status()
+                taken = signed
+        except (httpx.HTTPError, ValueError) as error:
+            say(f"warning: the proxy at {address} could not be told: {type(error).__name__}")
+    return taken
+
+
+def publish(settings: Settings, decision: Decision) -> None:
+    """Hands a stored decision to the proxies at once; one that cannot be reached reads it from the store within a second."""
+    for address in _proxies(settings):
+        try:
+            httpx.post(
+                f"http://{address}/decisions", content=decisions.encode(decision), timeout=PUBLISH_DEADLINE, trust_env=False
+            ).raise_for_status()
+        except httpx.HTTPError as error:
+            say(
+                f"note: the proxy at {address} could not be told directly ({type(error).__name__}); it reads the store by itself"
+            )
+
+
+@cutover.command("log")
+def log(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The newest entries.")] = 50,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the audit, newest first."""
+    rows = with_store(load(config), lambda store: store.audit(limit))
+    if json:
+        show_json({"audit": [{name: getattr(row, name) for name in row.__slots__} for row in rows]})
+        return
+    made = table("", ["seq", "actor", "action", "route", "before", "after", "detail"])
+    for row in rows:
+        made.add_row(*(cell(text) for text in (row.seq, row.actor, row.action, row.route, row.before, row.after, row.detail)))
+    out.print(made)

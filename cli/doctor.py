@@ -1,0 +1,134 @@
+"""`paritygate doctor`: turns a bad first hour into a good one."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import platform
+import socket
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import httpx
+import typer
+
+from cli.codes import Exit
+from cli.console import cell, out, show_json, table
+from cli.context import ConfigOption, JsonOption, load, now, rules_of
+from settings.keyfile import read_key
+from settings.load import SettingsError
+from settings.model import Settings
+from settings.routes import load_route_table
+from store.database import open_store
+from store.errors import StoreError
+
+DEADLINE = 5.0
+CLOCK_SKEW_LIMIT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. `ok` is None for a warning; `code` is the exit code it asks for when it is False."""
+
+    name: str
+    ok: bool | None
+    text: str
+    code: Exit = Exit.OK
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check versions, configuration, rules, both backends, clocks, ports and the store. Exit 2 or 4 when something must be mended."""
+    settings = load(config)
+    checks = [_versions(), _rules(settings), _key(settings)]
+    checks += [_backend("primary", settings.primary.url), _backend("candidate", settings.candidate.url)]
+    checks += [_port("proxy.listen", settings.proxy.listen), _port("proxy.admin", settings.proxy.admin), _routes(settings)]
+    checks.append(asyncio.run(_store(settings)))
+    if json:
+        show_json({"checks": [{"name": c.name, "ok": c.ok, "text": c.text} for c in checks]})
+    else:
+        made = table("", ["check", "", "finding"])
+        for check in checks:
+            word = {True: "ok", False: "MEND", None: "note"}[check.ok]
+            made.add_row(cell(check.name), cell(word), cell(check.text))
+        out.print(made)
+    raise typer.Exit(max((check.code for check in checks if check.ok is False), default=Exit.OK))
+
+
+def _versions() -> Check:
+    names = ("mitmproxy", "h11", "httpx", "sqlalchemy", "streamlit")
+    found: list[str] = [f"Python {platform.python_version()}"]
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} missing")
+    if sys.version_info < (3, 12):
+        reason = "Python 3.11 binds mitmproxy 11.0.2 and an h11 with CVE-2025-43859: use 3.13 in production"
+        return Check("versions", None, f"{', '.join(found)}; {reason}")
+    return Check("versions", True, ", ".join(found))
+
+
+def _rules(settings: Settings) -> Check:
+    rule_set = rules_of(settings)  # a rule error ends the command with its own sentences
+    return Check("rules", True, f"{len(rule_set.rules)} rules, {len(rule_set.presets)} presets, digest {rule_set.digest[:12]}")
+
+
+def _key(settings: Settings) -> Check:
+    try:
+        read_key(settings.key_path)
+    except SettingsError as error:
+        return Check("signing key", None if not settings.key_path.exists() else False, str(error), Exit.USAGE)
+    return Check("signing key", True, str(settings.key_path))
+
+
+def _backend(name: str, url: str) -> Check:
+    try:
+        answer = httpx.get(url, timeout=DEADLINE, trust_env=False)
+    except httpx.HTTPError as error:
+        text = f"{url} cannot be reached ({type(error).__name__}): start it, or correct [{name}] url"
+        return Check(name, False, text, Exit.UNREACHABLE)
+    date = answer.headers.get("date")
+    stamp = email.utils.parsedate_to_datetime(date).timestamp() if date else None
+    if stamp is not None and abs(stamp - now()) > CLOCK_SKEW_LIMIT:
+        return Check(name, None, f"{url} answers, but its clock is {stamp - now():+.0f} s off this machine's")
+    return Check(name, True, f"{url} answers (HTTP {answer.status_code})")
+
+
+def _port(name: str, address: str) -> Check:
+    host, _, port = address.rpartition(":")
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            return Check(
+                name, None, f"{address} is not free ({error.strerror}): fine when Paritygate runs already, else choose another"
+            )
+    return Check(name, True, f"{address} is free")
+
+
+def _routes(settings: Settings) -> Check:
+    warnings: list[str] = []
+    known = load_route_table(settings, warnings)
+    if warnings:
+        return Check("routes", None, "; ".join(warnings))
+    return Check("routes", True if known.routes else None, f"{len(known.routes)} routes are known")
+
+
+async def _store(settings: Settings) -> Check:
+    store: Any = open_store(settings.store_url)
+    try:
+        async with asyncio.timeout(DEADLINE * 2):
+            await store.upgrade()
+    except (StoreError, TimeoutError) as error:
+        return Check("store", False, str(error) or "no answer in time", Exit.UNREACHABLE)
+    finally:
+        await store.close()
+    return Check("store", True, f"{settings.store_url} is at this release's schema")

@@ -1,0 +1,100 @@
+"""`paritygate gate ROUTE`, `gate plan` and `gate calc`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from cli.codes import CommandError, Exit
+from cli.console import cell, out, show, show_json, table
+from cli.context import ConfigOption, JsonOption, load, now, policy_of, with_store
+from cli.groups import DefaultsToShow
+from cli.parity_table import judged_rows, parity_text
+from gate.evaluate import evaluate
+from gate.facts import Evidence, GateVerdict, RouteStanding
+from gate.parity import calculate
+from store.database import Store
+
+gate = typer.Typer(name="gate", cls=DefaultsToShow, help="May a route move? Every guard with its figure.", no_args_is_help=True)
+CODES = {"pass": Exit.OK, "fail": Exit.BROKEN, "undecided": Exit.INCONCLUSIVE}
+HOLDS = {True: "holds", False: "REFUSES", None: "no data yet"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(gate)
+
+
+@gate.command("show")
+def show_gate(
+    route: Annotated[str, typer.Argument(help="A route as `paritygate routes` prints it.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the gate's verdict for a route with every guard. Exit 0 pass, 1 fail, 3 undecided."""
+    settings = load(config)
+
+    async def read(store: Store) -> tuple[Evidence, RouteStanding]:
+        return await store.evidence(route), await store.standing(route)
+
+    evidence, standing = with_store(settings, read)
+    verdict = evaluate(evidence, standing, policy_of(settings), now())
+    if json:
+        show_json(verdict_document(verdict, standing))
+    else:
+        show(f"{route}: {verdict.verdict} (state {standing.state}, weight {standing.weight_bp / 100:g} %)")
+        for reason in verdict.reasons:
+            show(f"  {reason}")
+        show(
+            f"  n = {verdict.n}, k = {verdict.k}, parity {parity_text(verdict)}, asked {verdict.parity:g}, ln E {verdict.log_e:.3f}"
+        )
+        made = table("", ["guard", "", "figure", "threshold", "missing"])
+        for guard in verdict.guards:
+            word = HOLDS[guard.holds] + ("" if guard.blocking else " (shown only)")
+            made.add_row(cell(guard.name), cell(word), cell(guard.figure), cell(guard.threshold), cell(guard.missing))
+        out.print(made)
+    raise typer.Exit(CODES[verdict.verdict])
+
+
+def verdict_document(verdict: GateVerdict, standing: RouteStanding) -> dict[str, Any]:
+    """A verdict as `gate ROUTE --json` prints it."""
+    return {**asdict(verdict), "state": standing.state.value, "weight": standing.weight_bp / 10_000}
+
+
+@gate.command("plan")
+def plan(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Further clean comparisons each route needs until it passes."""
+    settings = load(config)
+    rows = with_store(settings, lambda store: store.route_rows())
+    judged = judged_rows(rows, policy_of(settings), now())
+    if json:
+        show_json({"routes": [{"route": row.route, "n": v.n, "k": v.k, "clean_needed": v.clean_needed} for row, v in judged]})
+        return
+    made = table("", ["route", "n", "k", "clean comparisons needed"], {"n", "k", "clean comparisons needed"})
+    for row, verdict in judged:
+        made.add_row(cell(row.route), cell(verdict.n), cell(verdict.k), cell(verdict.clean_needed))
+    out.print(made)
+
+
+@gate.command("calc")
+def calc(
+    n: Annotated[int, typer.Option("--n", help="Comparisons.")],
+    k: Annotated[int, typer.Option("--k", help="Mismatches and candidate errors among them.")],
+    parity: Annotated[float, typer.Option(help="The parity asked for, e.g. 0.999.")] = 0.999,
+    alpha: Annotated[float, typer.Option(help="The error allowed, e.g. 0.05.")] = 0.05,
+    json: JsonOption = False,
+) -> None:
+    """The bare statistics. Exit 0 pass, 1 fail, 3 undecided, 2 for impossible input."""
+    try:
+        result = calculate(n, k, parity, alpha)
+    except ValueError as error:
+        raise CommandError(str(error), Exit.USAGE) from error
+    document = asdict(result)
+    if json:
+        show_json(document)
+    else:
+        for name, value in document.items():
+            show(f"{name}: {value}")
+    raise typer.Exit(CODES[result.verdict])

@@ -1,0 +1,137 @@
+"""`paritygate up` and its three parts alone: `proxy`, `shadow`, `dashboard`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cli.codes import Exit
+from cli.console import say
+from cli.context import ConfigOption, load, rules_of, with_store
+from cli.supervise import Part, Supervisor
+from settings.keyfile import make_key, read_key
+from settings.model import Settings
+from settings.routes import load_route_table
+from store.database import open_store
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (up, proxy, shadow, dashboard):
+        app.command(command.__name__)(command)
+
+
+def up(config: ConfigOption = None) -> None:
+    """Run proxy, shadow worker and dashboard of this machine under one supervisor until Ctrl-C or SIGTERM."""
+    settings = load(config)
+    rules_of(settings)  # a bad rule file must stop the start, not the third process of it
+    if make_key(settings.key_path):
+        say(f"made the signing key {settings.key_path}")
+    with_store(settings, _nothing)
+    code = asyncio.run(_supervise(parts_of(settings, dict(os.environ))))
+    raise typer.Exit(code)
+
+
+def parts_of(settings: Settings, env: Mapping[str, str], logs: Path | None = None) -> list[Part]:
+    """The processes of one machine. The proxy comes first, so that it also ends first and hands over what it holds."""
+    from dashboard.launch import command as dashboard_command
+
+    own = [sys.executable, "-m", "cli.main"]
+    flags = ["--config", str(settings.source)] if settings.source is not None else []
+    inherited = {**env, **({"PARITYGATE_CONFIG": str(settings.source)} if settings.source is not None else {})}
+
+    def log(name: str) -> Path | None:
+        return logs / f"{name}.log" if logs is not None else None
+
+    return [
+        Part("proxy", [*own, "proxy", *flags], inherited, log("proxy")),
+        Part("shadow", [*own, "shadow", *flags], inherited, log("shadow")),
+        Part("dashboard", dashboard_command(settings), inherited, log("dashboard"), essential=False),
+    ]
+
+
+async def _supervise(parts: list[Part]) -> int:
+    supervisor = Supervisor(parts, lambda text: say(f"paritygate: {text}"))
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, supervisor.ask_to_stop)
+    supervisor.start()
+    code = await supervisor.wait()
+    await supervisor.stop()
+    return code
+
+
+def proxy(config: ConfigOption = None) -> None:
+    """Run the live path alone: serve clients from the live backend and hand each finished exchange to the shadow."""
+    from proxy.serve import serve
+
+    settings = load(config)
+    key = read_key(settings.key_path)
+
+    def ready() -> None:
+        say(f"proxy: http://{settings.proxy.listen} -> {settings.primary.url} (admin http://{settings.proxy.admin})")
+
+    asyncio.run(_until_signalled(serve(settings, key, ready)))
+
+
+def shadow(config: ConfigOption = None) -> None:
+    """Run the mirror worker alone: send the copies, judge, record."""
+    from shadow.serve import serve
+    from store.reconcile import reconcile
+
+    settings = load(config)
+    key = read_key(settings.key_path)
+    rules = rules_of(settings)
+    warnings: list[str] = []
+    routes = load_route_table(settings, warnings)
+    for warning in warnings:
+        say(f"shadow: {warning}")
+
+    async def run() -> None:
+        store = open_store(settings.store_url)
+        try:
+            await store.upgrade()
+            await reconcile(store, settings.state_dir)
+            await serve(settings, key, rules, store, lambda: say(f"shadow: mirrors to {settings.candidate.url}"), routes)
+        finally:
+            await store.close()
+
+    asyncio.run(_until_signalled(run()))
+
+
+def dashboard(config: ConfigOption = None) -> None:
+    """Run the dashboard alone."""
+    from dashboard.launch import command
+
+    settings = load(config)
+    say(f"dashboard: http://{settings.dashboard.listen}")
+    env = dict(os.environ)
+    if settings.source is not None:
+        env["PARITYGATE_CONFIG"] = str(settings.source)
+    arguments = command(settings)
+    os.execvpe(arguments[0], arguments, env)
+
+
+async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
+    """Runs `work` as the main task; SIGINT and SIGTERM cancel it, and its own clean-up is the drain."""
+    task = asyncio.current_task()
+    assert task is not None
+    stop: Callable[[], object] = task.cancel
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop)
+    try:
+        await work
+    except asyncio.CancelledError:
+        return
+
+
+async def _nothing(_: object) -> int:
+    return Exit.OK

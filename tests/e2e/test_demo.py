@@ -1,0 +1,186 @@
+"""The main job from end to end, on the demo's twins: find, count, gate, cut over, roll back, export."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import Played
+
+from cli.cutover import decide
+from cli.main import run_command
+from demo import truth
+from demo import twins as demo_twins
+from gate.facts import State
+from gate.machine import Refused
+from traffic.ledger import Ledger
+
+FAITHFUL_NEEDED = 4
+
+
+def clusters_of(played: Played) -> set[tuple[str, str, str]]:
+    rows = played.loop.run(played.stage.store.clusters())
+    return {(row.atom.route, row.atom.aspect, row.atom.path) for row in rows}
+
+
+def config(played: Played) -> list[str]:
+    return ["--config", str(played.stage.settings.source)]
+
+
+def test_traffic_of_the_demo_never_fails(played: Played) -> None:
+    assert played.report.failures == 0
+    assert played.report.requests >= 2500
+
+
+def test_exactly_the_planted_defects_are_found(played: Played) -> None:
+    outcome = truth.check(clusters_of(played))
+    assert [defect.id for defect in outcome.missing] == []
+    assert outcome.unexpected == ()
+
+
+def test_equations_hold_and_every_request_is_counted(played: Played) -> None:
+    total = sum(played.ledgers.values(), Ledger())
+    assert [text for ledger in played.ledgers.values() for text in ledger.violations()] == []
+    assert total.seen == played.report.requests
+    assert total.served_primary == total.seen
+    assert (total.open, total.pending, sum(total.lost.values())) == (0, 0, 0)
+
+
+def test_framework_conventions_are_tolerated_by_name_and_not_matched(played: Played) -> None:
+    total = sum(played.ledgers.values(), Ledger())
+    hits = {rule for rule, _, _ in played.loop.run(played.stage.store.rule_hits())}
+    assert total.verdicts["tolerated"] > 0
+    assert {"django-headers", "drf-fastapi-errors", "slash-redirect"} <= hits
+
+
+def test_random_answers_are_noise_and_no_finding(played: Played) -> None:
+    assert played.ledgers["GET /bench/random/"].verdicts.get("noise", 0) > 0
+    assert "GET /bench/random/" not in {route for route, _, _ in clusters_of(played)}
+
+
+def test_at_least_four_routes_pass_the_gate_and_no_route_with_a_defect_does(
+    played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passing = passing_routes(played, capsys)
+    defective = {
+        defect.route for defect in truth.load_defects() if not {c.aspect for c in defect.clusters} <= {"latency", "relation"}
+    }
+    assert len(passing) >= FAITHFUL_NEEDED
+    assert not set(passing) & defective
+
+
+def passing_routes(played: Played, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    import json
+
+    run_command(["routes", "--json", *config(played)])
+    rows = json.loads(capsys.readouterr().out)["routes"]
+    return [row["route"] for row in rows if row["gate"] == "pass" and row["route"].startswith("GET ")]
+
+
+def test_promotion_of_a_defective_route_is_refused_with_reasons(played: Played) -> None:
+    with pytest.raises(Refused, match="parity"):
+        decide(played.stage.settings, "promote", "GET /api/products/{id}/", "ada", "try")
+
+
+def test_promoting_moves_a_route_while_traffic_runs_and_rollback_brings_it_back(
+    played: Played, capsys: pytest.CaptureFixture[str]
+) -> None:
+    route = next(r for r in passing_routes(played, capsys) if "{" not in r)
+    path = route.partition(" ")[2]
+    seen: list[tuple[float, int, bool]] = []
+    stop = asyncio.Event()
+
+    async def clients() -> None:
+        async with httpx.AsyncClient(base_url=played.stage.url, trust_env=False, timeout=10) as client:
+            while not stop.is_set():
+                answer = await client.get(path)
+                seen.append((time.monotonic(), answer.status_code, "x-build" in answer.headers))
+
+    async def scenario() -> tuple[float, float]:
+        traffic = asyncio.gather(clients(), clients(), clients())
+        await until(lambda: len(seen) >= 20)
+        promoted = await asyncio.to_thread(decide, played.stage.settings, "promote", route, "ada", "evidence is in")
+        assert promoted.state is State.CUTOVER
+        at_promote = time.monotonic()
+        await until(lambda: sum(1 for _, _, new in seen if new) >= 20)
+        await asyncio.to_thread(decide, played.stage.settings, "rollback", route, "ada", "drill")
+        at_rollback = time.monotonic()
+        await until(lambda: len([1 for at, _, _ in seen if at > at_rollback + 1]) >= 20)
+        stop.set()
+        await traffic
+        return at_promote, at_rollback
+
+    at_promote, at_rollback = played.loop.run(scenario())
+
+    assert {status for _, status, _ in seen} == {200}
+    assert all(new for at, _, new in seen if at_promote + 1 < at < at_rollback)
+    assert not any(new for at, _, new in seen if at > at_rollback + 1)
+    ledgers = played.loop.run(played.stage.rest())
+    assert ledgers[route].served_candidate > 0
+    assert ledgers[route].violations() == []
+    log = played.loop.run(played.stage.store.audit(10))
+    assert [row.action for row in log[:2]] == ["rollback", "promote"]
+    assert {row.actor for row in log[:2]} == {"ada"}
+
+
+async def until(holds, deadline: float = 30.0) -> None:  # type: ignore[no-untyped-def]
+    async with asyncio.timeout(deadline):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+def test_exported_tests_fail_against_the_defects_and_pass_once_they_are_fixed(played: Played, tmp_path: Path) -> None:
+    folder = tmp_path / "parity"
+    assert run_command(["export", "pytest", "--output", str(folder), *config(played)]) == 0
+    port = played.stage.twins.candidate.port
+
+    def run_tests() -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PARITYGATE_BASE_URL": f"http://127.0.0.1:{port}"}
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, cwd=folder, check=False)
+
+    before = run_tests()
+    assert before.returncode == 1, before.stdout
+    assert " passed" not in before.stdout.splitlines()[-1], before.stdout
+    played.loop.run(asyncio.to_thread(played.stage.twins.restart_candidate, "all"))
+    try:
+        after = run_tests()
+        assert after.returncode == 0, after.stdout
+    finally:
+        played.loop.run(asyncio.to_thread(played.stage.twins.restart_candidate, ""))
+
+
+def test_dashboard_answers_and_shows_the_table(played: Played) -> None:
+    played.loop.run(played.stage.dashboard_ready())
+
+
+def test_fixing_one_defect_removes_exactly_its_cluster(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "demo", "--once", "--fix", "renamed-field", "--folder", str(tmp_path / "demo")],
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "$.joined_at" not in done.stdout
+    assert "$.price" in done.stdout
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("defect", [defect.id for defect in truth.load_defects()])
+def test_fixing_each_defect_removes_exactly_its_cluster(defect: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cli.main", "demo", "--once", "--fix", defect, "--folder", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_twins_are_the_real_servers(played: Played) -> None:
+    assert isinstance(played.stage.twins, demo_twins.Twins)
+    assert httpx.get(f"{played.stage.twins.candidate_url}/openapi.json", trust_env=False).json()["openapi"].startswith("3.")

@@ -1,0 +1,52 @@
+"""The hand-off's frames: they round-trip in any pieces, and garbage is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from traffic.codec import MAX_FRAME, Alarm, CodecError, FrameReader, Hello, Message, decode, encode
+from traffic.message import Exchange, Request, Response, Side
+
+headers = st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=8)), max_size=3).map(tuple)
+exchanges = st.builds(
+    Exchange,
+    st.text(max_size=5),
+    st.integers(0, 2**63),
+    st.text(max_size=9),
+    st.text(max_size=5),
+    st.sampled_from(Side),
+    st.floats(allow_nan=False),
+    st.floats(allow_nan=False),
+    st.builds(Request, st.text(max_size=5), st.binary(max_size=20), headers, st.binary(max_size=50)),
+    st.builds(Response, st.integers(100, 599), headers, st.binary(max_size=50), st.booleans()),
+)
+messages = st.one_of(
+    exchanges,
+    st.builds(Hello, st.text(), st.text(), st.text(), st.dictionaries(st.text(max_size=5), st.integers(0, 10**12), max_size=3)),
+    st.builds(Alarm, st.text(), st.text()),
+)
+
+
+@given(st.lists(messages, max_size=4), st.integers(1, 9))
+def test_messages_come_back_whole_however_the_stream_is_cut(sent: list[Message], size: int) -> None:
+    stream = b"".join(encode(message) for message in sent)
+    reader = FrameReader()
+
+    received = [m for start in range(0, len(stream), size) for m in reader.feed(stream[start : start + size])]
+
+    assert received == sent
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_with_one_kind_of_error(payload: bytes) -> None:
+    try:
+        decode(payload)
+    except CodecError:
+        pass
+
+
+def test_an_announced_frame_over_the_limit_is_refused_before_it_is_read() -> None:
+    with pytest.raises(CodecError, match="the limit is"):
+        list(FrameReader().feed((MAX_FRAME + 1).to_bytes(4, "big")))
