@@ -46,10 +46,7 @@ def policy_of(settings: Settings) -> Policy:
     """The gate's policy as configured."""
     gate = settings.gate
     overrides = gate.model_dump(exclude={"profile", "parity", "alpha"})
-    explicit = gate.model_fields_set
-    demo_default = gate.profile == "demo" and "parity" not in explicit
-    parity = 0.95 if demo_default else gate.parity
-    return policy_for(gate.profile, parity, gate.alpha, overrides)
+    return policy_for(gate.profile, gate.parity, gate.alpha, overrides)
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]]) -> Made:

@@ -35,7 +35,6 @@ ACTIONS = {
     "off": "Stop mirroring a route that serves no client from the candidate.",
 }
 PUBLISH_DEADLINE = 2.0
-ROLLBACK_SEQ_STEP = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -71,14 +70,18 @@ def decide(settings: Settings, action: str, route: str, actor: str, reason: str)
     salt = secrets.token_hex(8)
     policy = policy_of(settings)
 
+    overtaken = 0
+
     async def store_it(store: Store) -> Decision:
-        return await act(store, action, route, actor, reason, policy, key, now(), salt)
+        return await act(store, action, route, actor, reason, policy, key, now(), salt, after_seq=overtaken)
 
     if action != "rollback":
+        overtaken = max((found for _, found in _proxy_numbers(settings, route)), default=0)
         decision = with_store(settings, store_it)
         publish(settings, decision)
         return decision
     direct = _roll_back_directly(settings, route, actor, reason, key, salt)
+    overtaken = direct.seq if direct is not None else 0
     try:
         decision = with_store(settings, store_it)
     except StoreError as error:
@@ -96,47 +99,51 @@ def _proxies(settings: Settings) -> tuple[str, ...]:
     return settings.cutover.proxies or (settings.proxy.admin,)
 
 
+def _proxy_numbers(settings: Settings, route: str) -> list[tuple[str, int]]:
+    """Each reachable proxy's address with the number of the decision it enforces for the route (0: none)."""
+    found = []
+    for address in _proxies(settings):
+        try:
+            answer = (
+                httpx.get(f"http://{address}/decisions", timeout=PUBLISH_DEADLINE, trust_env=False).raise_for_status().json()
+            )
+            numbers = [int(item["seq"]) for item in answer["decisions"] if item["route"] == route]
+            found.append((address, max(numbers, default=0)))
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            continue  # a proxy that is away is told by the store later; a roll-back says so below
+    return found
+
+
 def _roll_back_directly(settings: Settings, route: str, actor: str, reason: str, key: bytes, salt: str) -> Decision | None:
     """Tells every proxy to serve the route from the primary, without asking the store; None when no proxy took it."""
-    taken: Decision | None = None
-    for address in _proxies(settings):
-        seq = 0
-        try:
-            with httpx.Client(trust_env=False, timeout=PUBLISH_DEADLINE) as client:
-                for item in client.get(f"http://{address}/decisions").json().get("decisions", []):
-                    if item.get("route") == route:
-                        seq = int(item.get("seq", 0))
-                made = Decision(
-                    route,
-                    seq + ROLLBACK_SEQ_STEP,
-                    State.ROLLED_BACK,
-                    "",
-                    0,
-                    salt,
-                    now(),
-                    None,
-                    actor,
-                    reason or "manual roll-back",
-                )
-                signed = decisions.sign(made, key)
-                client.post(f"http://{address}/decisions", content=decisions.encode(signed)).raise_for_status()
-                taken = signed
-        except (httpx.HTTPError, ValueError) as error:
-            say(f"warning: the proxy at {address} could not be told: {type(error).__name__}")
-    return taken
+    numbers = _proxy_numbers(settings, route)
+    silent = set(_proxies(settings)) - {address for address, _ in numbers}
+    for address in sorted(silent):
+        say(f"warning: the proxy at {address} could not be reached; it reads the store by itself")
+    if not numbers:
+        return None
+    seq = max(found for _, found in numbers) + 1
+    made = Decision(route, seq, State.ROLLED_BACK, "", 0, salt, now(), None, actor, reason or "manual roll-back")
+    signed = decisions.sign(made, key)
+    told = [_tell(address, signed) for address, _ in numbers]
+    return signed if any(told) else None
 
 
 def publish(settings: Settings, decision: Decision) -> None:
     """Hands a stored decision to the proxies at once; one that cannot be reached reads it from the store within a second."""
     for address in _proxies(settings):
-        try:
-            httpx.post(
-                f"http://{address}/decisions", content=decisions.encode(decision), timeout=PUBLISH_DEADLINE, trust_env=False
-            ).raise_for_status()
-        except httpx.HTTPError as error:
-            say(
-                f"note: the proxy at {address} could not be told directly ({type(error).__name__}); it reads the store by itself"
-            )
+        _tell(address, decision)
+
+
+def _tell(address: str, decision: Decision) -> bool:
+    try:
+        httpx.post(
+            f"http://{address}/decisions", content=decisions.encode(decision), timeout=PUBLISH_DEADLINE, trust_env=False
+        ).raise_for_status()
+    except httpx.HTTPError as error:
+        say(f"note: the proxy at {address} could not be told directly ({type(error).__name__}); it reads the store by itself")
+        return False
+    return True
 
 
 @cutover.command("log")

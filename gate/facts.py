@@ -78,6 +78,10 @@ class GateVerdict:
     lower: float
     upper: float
     clean_needed: int
+    epoch: str = ""
+    """The epoch that was judged; a promotion binds the route to it."""
+    approvals: tuple[str, ...] = ()
+    """The distinct people who approved in this epoch, sorted."""
 
 
 @dataclass(frozen=True, slots=True)

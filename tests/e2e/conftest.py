@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from loop import LoopThread
+from e2e_stage import LoopThread, Played
 
 from cli.demo_stage import Stage
 from demo import traffic as demo_traffic
-from demo.traffic import TrafficReport
-from traffic.ledger import Ledger
-
-
-@dataclass
-class Played:
-    """A stage at rest after the demo's traffic."""
-
-    loop: LoopThread
-    stage: Stage
-    report: TrafficReport
-    ledgers: dict[str, Ledger]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Played
+from e2e_stage import Played
 
 from cli.cutover import decide
 from cli.main import run_command

@@ -1,11 +1,16 @@
-"""One event loop in a thread, so that a whole stage can live longer than one test function."""
+"""One event loop in a thread, so that a whole stage can live longer than one test function, and what was played on it."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from cli.demo_stage import Stage
+from demo.traffic import TrafficReport
+from traffic.ledger import Ledger
 
 Made = TypeVar("Made")
 
@@ -27,3 +32,13 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+
+@dataclass
+class Played:
+    """A stage at rest after the demo's traffic."""
+
+    loop: LoopThread
+    stage: Stage
+    report: TrafficReport
+    ledgers: dict[str, Ledger]

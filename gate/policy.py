@@ -1,0 +1,269 @@
+"""What must hold before a route may move, with nothing left open: a profile of the reference's 3b and what the settings override."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+PROFILES = ("default", "strict", "demo")
+
+DEMO_PARITY = 0.95
+_PARITY_LEFT_OPEN = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How much slower the candidate may be at one quantile: g(x) = max(ratio * x, x + slack_ms)."""
+
+    tau: str
+    quantile: float
+    ratio: float
+    slack_ms: float
+
+    def bound_ms(self, threshold_ms: float) -> float:
+        """g(threshold)."""
+        return max(self.ratio * threshold_ms, threshold_ms + self.slack_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every threshold the gate uses. Shares are of 1, names ending in `_s` are seconds."""
+
+    profile: str
+    p0: float
+    alpha: float
+    split_alpha: bool
+    """Divide alpha by the number of routes."""
+    spend_alpha: bool
+    """Divide alpha by j(j+1) in the j-th attempt."""
+    unit_window_s: float
+    unit_max_open: int
+    max_share_client: float
+    max_share_request: float
+    span_s: float
+    fresh_s: float
+    """Age of the last unit from which evidence is stale."""
+    ttl_s: float
+    """Age of an epoch from which it should be started afresh (shown, not blocking)."""
+    max_noise_share: float
+    max_incident_share: float
+    latency: tuple[Margin, ...]
+    latency_alpha: float
+    latency_calibrate: int
+    latency_required: bool
+    coverage_required: bool
+    steps: tuple[float, ...]
+    dwell_s: tuple[float, ...]
+    """How long each step lasts at least, one entry for each of `steps`."""
+    approvals: int
+    approvals_each_step: bool
+    cooldown_s: float
+    cooldown_max_s: float
+    lock_after: int
+    strike_memory_s: float
+    retire_after_s: float
+    lease_s: float
+    lease_renew_s: float
+    detector_floor: float
+    dedupe_s: float
+
+    def alpha_for(self, routes_total: int, attempt: int) -> float:
+        """The error this route may make in this attempt: its share of alpha, spent over its attempts."""
+        share = self.alpha / routes_total if self.split_alpha else self.alpha
+        return share / (attempt * (attempt + 1)) if self.spend_alpha else share
+
+    def cooldown_after(self, strikes: int) -> float:
+        """Seconds a route rests after its `strikes`-th roll-back."""
+        return min(self.cooldown_s * 2.0 ** (min(strikes, 64) - 1), self.cooldown_max_s) if strikes > 0 else 0.0
+
+
+def policy_for(profile: str, parity: float, alpha: float, overrides: Mapping[str, object]) -> Policy:
+    """The policy of `profile` for tier B's `parity` and total `alpha`.
+
+    `overrides` is the settings' `[gate]` table as nested dicts; None anywhere means the profile's own value. Raises ValueError.
+    `strict` asks one tier more than `parity` (a tenth of its mismatch rate). `demo` asks .95 where `parity` was left at .999.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"gate.profile = {profile!r} is not known: choose one of {', '.join(PROFILES)}")
+    for name, share in (("parity", parity), ("alpha", alpha)):
+        if not 0.0 < share < 1.0:
+            raise ValueError(f"gate.{name} = {share} is not between 0 and 1 (both excluded)")
+    made = _PROFILE[profile](_default(parity, alpha))
+    for section, value in overrides.items():
+        if section in _SECTIONS and value is not None:
+            if not isinstance(value, Mapping):
+                raise ValueError(f"gate.{section} = {value!r} is no table")
+            made = _SECTIONS[section](made, {key: entry for key, entry in value.items() if entry is not None})
+    return _checked(made)
+
+
+def _default(parity: float, alpha: float) -> Policy:
+    return Policy(
+        profile="default",
+        p0=parity,
+        alpha=alpha,
+        split_alpha=True,
+        spend_alpha=True,
+        unit_window_s=HOUR_S,
+        unit_max_open=20_000,
+        max_share_client=0.05,
+        max_share_request=0.20,
+        span_s=7 * DAY_S,
+        fresh_s=DAY_S,
+        ttl_s=14 * DAY_S,
+        max_noise_share=0.01,
+        max_incident_share=0.01,
+        latency=(Margin("p50", 0.50, 1.10, 5.0), Margin("p95", 0.95, 1.10, 10.0), Margin("p99", 0.99, 1.25, 25.0)),
+        latency_alpha=0.05,
+        latency_calibrate=5000,
+        latency_required=True,
+        coverage_required=True,
+        steps=(0.01, 0.05, 0.25, 0.50),
+        dwell_s=(HOUR_S, 4 * HOUR_S, DAY_S, DAY_S),
+        approvals=2,
+        approvals_each_step=False,
+        cooldown_s=HOUR_S,
+        cooldown_max_s=DAY_S,
+        lock_after=2,
+        strike_memory_s=7 * DAY_S,
+        retire_after_s=30 * DAY_S,
+        lease_s=60.0,
+        lease_renew_s=15.0,
+        detector_floor=1e6,
+        dedupe_s=600.0,
+    )
+
+
+def _strict(base: Policy) -> Policy:
+    # .999 becomes .9999 and .99 becomes .999: the tiers are a factor of ten apart.
+    p0 = round(1.0 - (1.0 - base.p0) / 10.0, 15)
+    return replace(base, profile="strict", p0=p0, span_s=14 * DAY_S, ttl_s=28 * DAY_S, approvals_each_step=True)
+
+
+def _demo(base: Policy) -> Policy:
+    return replace(
+        base,
+        profile="demo",
+        p0=DEMO_PARITY if base.p0 == _PARITY_LEFT_OPEN else base.p0,
+        split_alpha=False,
+        spend_alpha=False,
+        unit_window_s=2.0,
+        max_share_client=1.0,
+        max_share_request=1.0,
+        span_s=20.0,
+        fresh_s=HOUR_S,
+        latency_calibrate=200,
+        latency_required=False,
+        coverage_required=False,
+        steps=(),
+        dwell_s=(),
+        approvals=0,
+        cooldown_s=30.0,  # a visitor who has tried the roll-back wants to see the promotion again
+        cooldown_max_s=300.0,
+    )
+
+
+_PROFILE: dict[str, Callable[[Policy], Policy]] = {"default": lambda base: base, "strict": _strict, "demo": _demo}
+
+Section = Mapping[str, object]
+
+
+def _number(section: str, key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"gate.{section}.{key} = {value!r} is not a number of 0 or more")
+    return float(value)
+
+
+def _flag(section: str, key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"gate.{section}.{key} = {value!r} is neither true nor false")
+    return value
+
+
+def _numbers(section: str, key: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"gate.{section}.{key} = {value!r} is no list of numbers")
+    return tuple(_number(section, key, entry) for entry in value)
+
+
+def _unit(base: Policy, section: Section) -> Policy:
+    window = _number("unit", "window", section.get("window", base.unit_window_s))
+    most = int(_number("unit", "max_open", section.get("max_open", base.unit_max_open)))
+    # A unit is evidence only once its window is over, so the last one is always up to two windows old.
+    return replace(base, unit_window_s=window, unit_max_open=most, fresh_s=max(base.fresh_s, 3 * window))
+
+
+def _span(base: Policy, section: Section) -> Policy:
+    span = _number("span", "min", section.get("min", base.span_s))
+    return replace(base, span_s=span, ttl_s=max(base.ttl_s, 2 * span))
+
+
+def _latency(base: Policy, section: Section) -> Policy:
+    """A margin is given as `[ratio, slack]`, slack in seconds as the settings parse durations."""
+    margins = []
+    for margin in base.latency:
+        given = _numbers("latency", margin.tau, section.get(margin.tau, (margin.ratio, margin.slack_ms / 1000.0)))
+        if len(given) != 2:
+            raise ValueError(f"gate.latency.{margin.tau} = {list(given)} must be a ratio and a slack, e.g. [1.10, '5ms']")
+        margins.append(replace(margin, ratio=given[0], slack_ms=given[1] * 1000.0))
+    return replace(
+        base,
+        latency=tuple(margins),
+        latency_calibrate=int(_number("latency", "calibrate", section.get("calibrate", base.latency_calibrate))),
+        latency_required=_flag("latency", "required", section.get("required", base.latency_required)),
+    )
+
+
+def _coverage(base: Policy, section: Section) -> Policy:
+    return replace(base, coverage_required=_flag("coverage", "required", section.get("required", base.coverage_required)))
+
+
+def _approvals(base: Policy, section: Section) -> Policy:
+    return replace(base, approvals=int(_number("approvals", "count", section.get("count", base.approvals))))
+
+
+def _canary(base: Policy, section: Section) -> Policy:
+    steps = _numbers("canary", "steps", section.get("steps", base.steps))
+    dwell = base.dwell_s if len(base.dwell_s) == len(steps) else tuple(_dwell(base, i) for i in range(len(steps)))
+    return replace(base, steps=steps, dwell_s=_numbers("canary", "dwell", section.get("dwell", dwell)))
+
+
+def _dwell(base: Policy, index: int) -> float:
+    """A step the profile knows nothing of lasts as long as the profile's last one."""
+    return base.dwell_s[min(index, len(base.dwell_s) - 1)] if base.dwell_s else 0.0
+
+
+_SECTIONS: dict[str, Callable[[Policy, Section], Policy]] = {
+    "unit": _unit,
+    "span": _span,
+    "latency": _latency,
+    "coverage": _coverage,
+    "approvals": _approvals,
+    "canary": _canary,
+}
+
+
+def _checked(policy: Policy) -> Policy:
+    if policy.unit_window_s <= 0:
+        raise ValueError("gate.unit.window must be longer than 0")
+    if any(not 0.0 < step < 1.0 for step in policy.steps) or list(policy.steps) != sorted(set(policy.steps)):
+        raise ValueError(
+            f"gate.canary.steps = {list(policy.steps)} must rise, each between 0 and 1, e.g. [0.01, 0.05, 0.25, 0.50]"
+        )
+    if any(round(step * 10_000) in (0, 10_000) for step in policy.steps):
+        raise ValueError(
+            f"gate.canary.steps = {list(policy.steps)}: a step is at least 0.0001 and at most 0.9999 of the clients"
+        )
+    if len({round(step * 10_000) for step in policy.steps}) != len(policy.steps):
+        raise ValueError(f"gate.canary.steps = {list(policy.steps)}: two steps are the same ten-thousandth of the clients")
+    if len(policy.dwell_s) != len(policy.steps):
+        raise ValueError(
+            f"gate.canary.dwell has {len(policy.dwell_s)} entries for {len(policy.steps)} steps: give one for each"
+        )
+    for margin in policy.latency:
+        if margin.ratio < 1.0:
+            raise ValueError(f"gate.latency.{margin.tau}: the ratio {margin.ratio} is below 1; 1.10 allows 10 % more")
+    return policy
