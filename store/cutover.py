@@ -1,0 +1,138 @@
+"""Takes a decision on a route: one transaction that reads, judges, moves, audits and signs. Nobody else's verdict is believed."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gate.decision import issue, renew, sign, verify
+from gate.evaluate import evaluate
+from gate.facts import Decision, GateVerdict, RouteStanding
+from gate.machine import ACTIONS, Refused, transition
+from gate.policy import Policy
+from store.audit import append, hold_chain
+from store.database import Store
+from store.evidence import read_one
+from store.standings import (
+    APPROVAL_LIFE_S,
+    read_decisions,
+    read_standing,
+    standing_text,
+    void_approvals,
+    write_approval,
+    write_decision,
+    write_standing,
+)
+from store.units import restart
+
+APPROVE = "approve"
+
+_JUDGED = frozenset({"promote", "retire", "unfreeze", "unlock"})
+
+
+async def act(
+    store: Store,
+    action: str,
+    route: str,
+    actor: str,
+    reason: str,
+    policy: Policy,
+    key: bytes,
+    now: float,
+    salt: str,
+    *,
+    routes_total: int | None = None,
+    after_seq: int = 0,
+    hard: bool = False,
+) -> Decision:
+    """The signed decision that results from `action`, already stored; for `approve` the one in force.
+
+    Raises gate.machine.Refused (nothing is changed then), StoreError, and ValueError for an action that does not exist.
+    `routes_total` is the number of routes that share alpha, `hard` marks the alarm of a hard trip. The decision's number is above
+    `after_seq`: what a proxy was told directly, without the store, is overtaken by it.
+    """
+    if action != APPROVE and action not in ACTIONS:
+        raise ValueError(f"{action!r} is no action of the cutover: choose one of {', '.join((*ACTIONS, APPROVE))}")
+    if not actor.strip():
+        raise Refused(("an action needs the name of who takes it",))
+    # Without a clock only what leads down is possible (gate.machine sees to that), and it must be.
+    at = now if math.isfinite(now) else 0.0
+    async with store.writing() as connection:
+        await hold_chain(connection)
+        before = await read_standing(connection, route)
+        previous = next(iter(await read_decisions(connection, route)), None)
+        if action == APPROVE:
+            return await _approve(connection, before, previous, actor, reason, policy, key, at, salt)
+        verdict = None
+        if action in _JUDGED:
+            evidence = await read_one(connection, route, routes_total, now - APPROVAL_LIFE_S)
+            verdict = evaluate(evidence, before, policy, now)
+        after = transition(before, action, verdict, policy, now, salt, hard=hard)
+        after = replace(after, seq=max(after.seq, after_seq + 1))
+        if before.weight_bp > 0 and after.weight_bp == 0:
+            # A roll-back ends the attempt: what was gathered in it may not promote the route again.
+            current = (await read_one(connection, route, routes_total)).epoch
+            await restart(connection, route, {before.epoch, current}, at)
+        await void_approvals(connection, route)
+        await write_standing(connection, after)
+        decision = sign(issue(after, previous, salt, at, policy.lease_s, actor, reason), key)
+        await write_decision(connection, decision)
+        detail = _detail(reason, verdict)
+        await append(connection, at, actor, action, route, standing_text(before), standing_text(after), detail)
+        return decision
+
+
+async def renew_leases(store: Store, lease_s: float, key: bytes, now: float) -> list[Decision]:
+    """Renews the leases of the canaries, to be called every `policy.lease_renew_s`. Returns the renewed decisions.
+
+    A canary whose route has moved on to another epoch (a new build, other rules) is not renewed: its lease runs out.
+    """
+    renewed = []
+    async with store.writing() as connection:
+        await hold_chain(connection)
+        for decision in await read_decisions(connection):
+            if decision.lease_until is None or not verify(decision, key):
+                continue
+            if (await read_one(connection, decision.route)).epoch not in ("", decision.epoch):
+                continue
+            fresh = renew(decision, now, lease_s, key)
+            await write_decision(connection, fresh)
+            renewed.append(fresh)
+    return renewed
+
+
+async def _approve(
+    connection: AsyncConnection,
+    standing: RouteStanding,
+    previous: Decision | None,
+    actor: str,
+    reason: str,
+    policy: Policy,
+    key: bytes,
+    now: float,
+    salt: str,
+) -> Decision:
+    route = standing.route
+    evidence = await read_one(connection, route)
+    await write_approval(connection, route, evidence.epoch, actor.strip(), now, reason)
+    text = standing_text(standing)
+    detail = json.dumps({"reason": reason, "epoch": evidence.epoch, "n": evidence.n, "k": evidence.k}, sort_keys=True)
+    await append(connection, now, actor, APPROVE, route, text, text, detail)
+    await write_standing(connection, standing)
+    return previous or sign(issue(standing, None, salt, now, policy.lease_s, actor, reason), key)
+
+
+def _detail(reason: str, verdict: GateVerdict | None) -> str:
+    """Why, and on which figures: everything that is needed to judge the decision again."""
+    detail: dict[str, object] = {"reason": reason}
+    if verdict is not None:
+        names = ("verdict", "epoch", "n", "k", "parity", "alpha", "log_e", "lower", "upper")
+        detail |= {name: getattr(verdict, name) for name in names}
+        detail["approvals"] = list(verdict.approvals)
+        detail["guards"] = {
+            guard.name: [guard.holds, guard.figure, guard.threshold, guard.blocking] for guard in verdict.guards
+        }
+    return json.dumps(detail, sort_keys=True)

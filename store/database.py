@@ -1,0 +1,151 @@
+"""The store's one door. A Store is cheap to make and does no IO until it is used; it belongs to the event loop that uses it first."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gate.facts import Decision, Evidence, RouteStanding
+from store import accounts, audit, clusters, engine, evidence, examples, overview, standings, tallies, units, upkeep
+from store.errors import StoreError, checked_url
+from store.records import AuditRow, Batch, ClusterRow, Example, MinuteRow, RouteRow
+from store.writer import Token, write_batch
+from traffic.ledger import Ledger
+
+__all__ = ["Store", "StoreError", "open_store"]
+
+MAX_OPEN_UNITS = 20_000
+
+
+class Store:
+    """Everything that is kept. All methods raise StoreError where the database cannot do what is asked.
+
+    Reads see one moment. Writes are kept as a whole or not at all, from any number of processes.
+    """
+
+    def __init__(self, url: str, max_open_units: int) -> None:
+        self._url = checked_url(url)
+        self._engine = engine.make_engine(self._url)
+        self._max_open_units = max_open_units
+
+    async def upgrade(self) -> None:
+        """Makes the store where there is none, else migrates it to this release."""
+        from store import migrate  # Alembic takes a third of the import time, and a proxy never migrates
+
+        await migrate.upgrade(self._engine, self._url)
+
+    async def check_schema(self) -> None:
+        """Raises StoreError unless the store is there, of this release, and readable."""
+        from store import migrate
+
+        await migrate.check_schema(self._engine, self._url)
+
+    async def close(self) -> None:
+        """Gives the connections back. The store may be used again afterwards, also by another event loop."""
+        await self._engine.dispose()
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction for several reads of one moment; for the modules of this room."""
+        return engine.reading(self._engine, self._url)
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that writes; for the modules of this room."""
+        return engine.writing(self._engine, self._url)
+
+    async def write(self, batch: Batch, keep_examples: int, token: Token | None = None) -> None:
+        """Writes a batch. With a token (writer's name, growing number) writing it again after an unclear failure changes nothing."""
+        async with self.writing() as connection:
+            await write_batch(connection, batch, keep_examples, self._max_open_units, token)
+
+    async def close_units(self, now: float) -> int:
+        """Folds the evidence units whose window is over, of quiet routes too. Returns how many."""
+        async with self.writing() as connection:
+            return await units.close_units(connection, now)
+
+    async def ended_counts(self, boot: str) -> dict[str, int]:
+        """How many exchanges of a proxy's boot have ended, by route."""
+        async with self.reading() as connection:
+            return await accounts.ended_counts(connection, boot)
+
+    async def ledgers(self) -> dict[str, Ledger]:
+        """The ledger of each route."""
+        async with self.reading() as connection:
+            return await accounts.read_ledgers(connection)
+
+    async def route_rows(self, policy_routes_total: int | None = None, now: float | None = None) -> list[RouteRow]:
+        """The parity table. `policy_routes_total` is the number of routes that share alpha; with `now` old approvals are left out."""
+        async with self.reading() as connection:
+            return await overview.read_route_rows(connection, policy_routes_total, _approved_since(now))
+
+    async def evidence(self, route: str, routes_total: int | None = None, now: float | None = None) -> Evidence:
+        """One route's evidence in its current epoch; empty where nothing is known. With `now` old approvals are left out."""
+        async with self.reading() as connection:
+            return await evidence.read_one(connection, route, routes_total, _approved_since(now))
+
+    async def standing(self, route: str) -> RouteStanding:
+        """Where a route stands; one that was never acted upon is in shadow."""
+        async with self.reading() as connection:
+            return await standings.read_standing(connection, route)
+
+    async def decisions(self) -> list[Decision]:
+        """The last signed decision of each route."""
+        async with self.reading() as connection:
+            return await standings.read_decisions(connection)
+
+    async def clusters(self, route: str | None = None) -> list[ClusterRow]:
+        """All clusters, or a route's, most frequent first."""
+        async with self.reading() as connection:
+            return await clusters.read_clusters(connection, route)
+
+    async def cluster(self, cluster_id: str) -> ClusterRow | None:
+        """One cluster, None where there is none of that id."""
+        async with self.reading() as connection:
+            return next(iter(await clusters.read_clusters(connection, cluster_id=cluster_id)), None)
+
+    async def example(self, example_id: str) -> Example | None:
+        """One example, None where it is not kept (any more)."""
+        async with self.reading() as connection:
+            return await examples.read_example(connection, example_id)
+
+    async def examples(self, cluster_id: str) -> list[Example]:
+        """A cluster's examples, oldest first."""
+        async with self.reading() as connection:
+            return await examples.read_examples(connection, cluster_id)
+
+    async def minutes(self, route: str, since: float) -> list[MinuteRow]:
+        """A route's verdicts and candidate errors per minute from `since` (Unix seconds) on, oldest first."""
+        async with self.reading() as connection:
+            return await tallies.read_minutes(connection, route, since)
+
+    async def rule_hits(self) -> list[tuple[str, str, int]]:
+        """(rule, route, count), most frequent first."""
+        async with self.reading() as connection:
+            return await tallies.read_rule_hits(connection)
+
+    async def audit(self, limit: int) -> list[AuditRow]:
+        """The newest links of the audit chain, newest first."""
+        async with self.reading() as connection:
+            return await audit.read_audit(connection, limit)
+
+    async def prune(self, before: float) -> int:
+        """Deletes examples and charts older than `before` (Unix seconds); counters and the audit stay. Returns how many rows."""
+        async with self.writing() as connection:
+            return await upkeep.prune(connection, before)
+
+    async def check(self) -> list[str]:
+        """What is wrong in the store, one sentence each; empty when nothing is."""
+        async with self.reading() as connection:
+            return await upkeep.problems(connection)
+
+
+def open_store(url: str, *, max_open_units: int = MAX_OPEN_UNITS) -> Store:
+    """The store at a SQLAlchemy URL (sqlite+aiosqlite or postgresql+asyncpg). Does no IO. Raises StoreError for any other URL.
+
+    `max_open_units` bounds the open evidence units of each route and window (`gate.unit.max_open`).
+    """
+    return Store(url, max_open_units)
+
+
+def _approved_since(now: float | None) -> float | None:
+    return None if now is None else now - standings.APPROVAL_LIFE_S

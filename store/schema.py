@@ -1,0 +1,259 @@
+"""The tables. Cost follows routes and clusters, not requests: matches only move counters.
+
+Names of constraints follow one convention, so that migrations find them on both databases.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from store.text import KeyText, SafeText
+
+ROUTE_BYTES = 800
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables of the store."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+def _route() -> Mapped[str]:
+    return mapped_column(KeyText(ROUTE_BYTES), primary_key=True)
+
+
+def _key() -> Mapped[str]:
+    return mapped_column(KeyText(), primary_key=True)
+
+
+def _number() -> Mapped[int]:
+    return mapped_column(BigInteger, primary_key=True, autoincrement=False)
+
+
+def _count() -> Mapped[int]:
+    return mapped_column(BigInteger, default=0)
+
+
+class Boot(Base):
+    """One run of a proxy process. Once `closed`, its counts are final and nothing of it can end any more."""
+
+    __tablename__ = "boot"
+    boot: Mapped[str] = _key()
+    node: Mapped[str] = mapped_column(SafeText)
+    closed: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Opening(Base):
+    """How a boot's requests were opened and answered, by slot of `traffic.ledger`: absolute counts that only grow."""
+
+    __tablename__ = "opening"
+    boot: Mapped[str] = _key()
+    route: Mapped[str] = _route()
+    slot: Mapped[int] = _number()
+    count: Mapped[int] = _count()
+
+
+class End(Base):
+    """How a boot's exchanges ended."""
+
+    __tablename__ = "ledger_end"
+    boot: Mapped[str] = _key()
+    route: Mapped[str] = _route()
+    ending: Mapped[str] = _key()
+    reason: Mapped[str] = _key()
+    count: Mapped[int] = _count()
+
+
+class Writer(Base):
+    """The number of the last batch of each writer that names its batches: the same batch twice changes nothing."""
+
+    __tablename__ = "writer"
+    name: Mapped[str] = _key()
+    last: Mapped[int] = mapped_column(BigInteger)
+
+
+class Epoch(Base):
+    """A route's evidence in one epoch. n and k count closed units; windows that ended by `closed_until` take no more units.
+
+    `restarts` counts the attempts of this epoch that a roll-back ended; n and k began anew each time.
+    """
+
+    __tablename__ = "evidence"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    first_seen: Mapped[float] = mapped_column(Float(53))
+    last_seen: Mapped[float] = mapped_column(Float(53))
+    n: Mapped[int] = _count()
+    k: Mapped[int] = _count()
+    first_unit_at: Mapped[float | None] = mapped_column(Float(53))
+    last_unit_at: Mapped[float | None] = mapped_column(Float(53))
+    closed_until: Mapped[float] = mapped_column(Float(53), default=0.0)
+    incident_base: Mapped[int] = _count()
+    restarts: Mapped[int] = _count()
+
+
+class OpenUnit(Base):
+    """An evidence unit whose window is open: the worst verdict so far. `rank` is a hash of the key, by which surplus is dropped."""
+
+    __tablename__ = "evidence_unit"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    ends_at: Mapped[float] = mapped_column(Float(53), primary_key=True)
+    rank: Mapped[int] = _number()
+    unit: Mapped[str] = _key()
+    bad: Mapped[int] = mapped_column(Integer)
+    at: Mapped[float] = mapped_column(Float(53))
+    closes_at: Mapped[float] = mapped_column(Float(53))
+    __table_args__ = (Index(None, "closes_at"),)
+
+
+class Tally(Base):
+    """Verdicts per route, epoch and minute (Unix minutes), for charts; pruned by age."""
+
+    __tablename__ = "tally"
+    route: Mapped[str] = _route()
+    minute: Mapped[int] = _number()
+    epoch: Mapped[str] = _key()
+    verdict: Mapped[str] = _key()
+    count: Mapped[int] = _count()
+
+
+class VerdictTotal(Base):
+    """Verdicts per route and epoch, for the gate; never pruned."""
+
+    __tablename__ = "verdict_total"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    verdict: Mapped[str] = _key()
+    count: Mapped[int] = _count()
+
+
+class LatencyBucket(Base):
+    """Latency histogram in the buckets of `store.buckets`. Hour -1 is the epoch's total, which outlives pruning."""
+
+    __tablename__ = "latency"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    hour: Mapped[int] = _number()
+    side: Mapped[str] = _key()
+    bucket: Mapped[int] = _number()
+    count: Mapped[int] = _count()
+
+
+class LatencyPair(Base):
+    """Discordant pairs under thresholds that the first writer froze; counts under other thresholds are not mixed in."""
+
+    __tablename__ = "latency_pair"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    tau: Mapped[str] = _key()
+    threshold_ms: Mapped[float] = mapped_column(Float(53))
+    bound_ms: Mapped[float] = mapped_column(Float(53))
+    primary_slow_only: Mapped[int] = _count()
+    candidate_slow_only: Mapped[int] = _count()
+
+
+class RuleHit(Base):
+    """How often a rule, preset or normaliser explained a difference."""
+
+    __tablename__ = "rule_hit"
+    rule: Mapped[str] = _key()
+    route: Mapped[str] = _route()
+    count: Mapped[int] = _count()
+
+
+class Cluster(Base):
+    """All differences with one atom. `id` is the atom's own hash."""
+
+    __tablename__ = "cluster"
+    id: Mapped[str] = _key()
+    route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES), index=True)
+    statuses: Mapped[str] = mapped_column(SafeText)
+    aspect: Mapped[str] = mapped_column(SafeText)
+    path: Mapped[str] = mapped_column(SafeText)
+    kind: Mapped[str] = mapped_column(SafeText)
+    types: Mapped[str] = mapped_column(SafeText)
+    count: Mapped[int] = _count()
+    first_seen: Mapped[float] = mapped_column(Float(53))
+    last_seen: Mapped[float] = mapped_column(Float(53))
+    detail: Mapped[str] = mapped_column(SafeText, default="")
+
+
+class ClusterClient(Base):
+    """The clients a cluster was seen with, up to a bound."""
+
+    __tablename__ = "cluster_client"
+    cluster_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("cluster.id", ondelete="CASCADE"), primary_key=True)
+    client: Mapped[str] = _key()
+
+
+class StoredExample(Base):
+    """A redacted exchange: compressed, with a digest of what was compressed."""
+
+    __tablename__ = "example"
+    id: Mapped[str] = _key()
+    route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES))
+    at: Mapped[float] = mapped_column(Float(53))
+    digest: Mapped[str] = mapped_column(KeyText())
+    blob: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ExampleLink(Base):
+    """Which examples a cluster keeps."""
+
+    __tablename__ = "example_link"
+    cluster_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("cluster.id", ondelete="CASCADE"), primary_key=True)
+    example_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("example.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[float] = mapped_column(Float(53))
+    __table_args__ = (Index(None, "example_id"),)
+
+
+class Standing(Base):
+    """Where a route stands, as JSON of its RouteStanding."""
+
+    __tablename__ = "standing"
+    route: Mapped[str] = _route()
+    document: Mapped[str] = mapped_column(SafeText)
+
+
+class SignedDecision(Base):
+    """The last decision of each route as the proxies take it, signed."""
+
+    __tablename__ = "decision"
+    route: Mapped[str] = _route()
+    seq: Mapped[int] = mapped_column(BigInteger)
+    document: Mapped[str] = mapped_column(SafeText)
+
+
+class Approval(Base):
+    """One person's approval of a route's promotion, for one epoch."""
+
+    __tablename__ = "approval"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    actor: Mapped[str] = _key()
+    at: Mapped[float] = mapped_column(Float(53))
+    reason: Mapped[str] = mapped_column(SafeText)
+
+
+class AuditLink(Base):
+    """The audit chain: each hash covers the one before it."""
+
+    __tablename__ = "audit"
+    seq: Mapped[int] = _number()
+    at: Mapped[float] = mapped_column(Float(53))
+    actor: Mapped[str] = mapped_column(SafeText)
+    action: Mapped[str] = mapped_column(SafeText)
+    route: Mapped[str] = mapped_column(SafeText)
+    before: Mapped[str] = mapped_column(SafeText)
+    after: Mapped[str] = mapped_column(SafeText)
+    detail: Mapped[str] = mapped_column(SafeText)
+    hash: Mapped[str] = mapped_column(SafeText)

@@ -1,0 +1,159 @@
+"""Evidence units: the worst verdict of a window counts once, and a closed window is closed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from store.database import open_store
+from store.records import Batch
+from store.units import GRACE_S, rank_of
+from traffic.outcome import Ending
+
+HOUR = 3600.0
+OVER = 2 * HOUR
+
+
+def test_a_unit_counts_once_with_its_worst_verdict(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end("match"), end("mismatch"), end("match", unit="u2"), end("tolerated", unit="u2")), 5)
+        await store.write(batch(end("match", at=200.0)), 5)
+        before = await store.evidence("GET /x")
+        folded = await store.close_units(OVER)
+        return before, folded, await store.evidence("GET /x")
+
+    before, folded, after = in_store(scenario)
+    assert (before.n, before.k, before.open_units) == (0, 0, 2)
+    assert (folded, after.n, after.k, after.open_units) == (2, 2, 1, 0)
+    assert (after.first_unit_at, after.last_unit_at) == (100.0, 100.0)
+
+
+def test_a_candidate_error_is_bad_evidence(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end("match"), end("reset", Ending.CANDIDATE_ERROR)), 5)
+        await store.close_units(OVER)
+        return await store.evidence("GET /x")
+
+    evidence = in_store(scenario)
+    assert (evidence.n, evidence.k) == (1, 1)
+
+
+@pytest.mark.parametrize("reason", ["noise", "raced", "inconclusive", "cascade"])
+def test_what_is_no_judgement_of_parity_is_in_neither_n_nor_k(in_sqlite, end, batch, reason) -> None:
+    async def scenario(store):
+        await store.write(batch(end(reason)), 5)
+        await store.close_units(OVER)
+        return await store.evidence("GET /x")
+
+    evidence = in_sqlite(scenario)
+    assert (evidence.n, evidence.k, evidence.verdicts) == (0, 0, {reason: 1})
+
+
+def test_skips_and_losses_are_in_neither_n_nor_k(in_sqlite, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end("lane_full", Ending.SKIPPED), end("worker_died", Ending.LOST)), 5)
+        await store.close_units(OVER)
+        return await store.evidence("GET /x")
+
+    evidence = in_sqlite(scenario)
+    assert (evidence.n, evidence.k) == (0, 0)
+
+
+def test_a_window_closes_in_the_transaction_that_writes_after_it(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end()), 5)
+        await store.write(batch(end(at=HOUR + GRACE_S - 0.1)), 5)
+        within_grace = await store.evidence("GET /x")
+        await store.write(batch(end(at=HOUR + GRACE_S)), 5)
+        return within_grace, await store.evidence("GET /x")
+
+    within_grace, after = in_store(scenario)
+    assert (within_grace.n, within_grace.open_units) == (0, 2)
+    assert (after.n, after.open_units) == (1, 1)
+
+
+def test_a_unit_that_arrives_after_its_window_closed_changes_nothing(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end()), 5)
+        await store.close_units(OVER)
+        await store.write(batch(end("mismatch"), end("mismatch", unit="u2")), 5)
+        await store.close_units(OVER)
+        return await store.evidence("GET /x")
+
+    evidence = in_store(scenario)
+    assert (evidence.n, evidence.k, evidence.open_units) == (1, 0, 0)
+    assert evidence.verdicts == {"match": 1, "mismatch": 2}
+
+
+def test_the_same_unit_in_the_next_window_counts_again(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end(), end(at=HOUR + 1)), 5)
+        await store.close_units(3 * HOUR)
+        return await store.evidence("GET /x")
+
+    evidence = in_store(scenario)
+    assert (evidence.n, evidence.first_unit_at, evidence.last_unit_at) == (2, 100.0, HOUR + 1)
+
+
+def test_of_too_many_units_those_with_the_lowest_hash_stay_whatever_their_verdict(url, end) -> None:
+    names = [f"u{number}" for number in range(30)]
+    lowest = sorted(names, key=rank_of)[:10]
+
+    async def scenario(order):
+        store = open_store(url, max_open_units=10)
+        try:
+            await store.upgrade()
+            for name in order:
+                reason = "mismatch" if name in lowest[:4] else "match"
+                await store.write(Batch(ended=(end(reason, unit=name, epoch=order[0]),)), 5)
+            await store.close_units(OVER)
+            return await store.evidence("GET /x")
+        finally:
+            await store.close()
+
+    evidence = asyncio.run(scenario(names))
+    assert (evidence.n, evidence.k) == (10, 4)
+
+
+def test_the_current_epoch_is_the_one_seen_last(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end(at=100.0, epoch="old"), end(at=200.0, epoch="new")), 5)
+        first = await store.evidence("GET /x")
+        await store.write(batch(end(at=150.0, epoch="old")), 5)
+        straggler = await store.evidence("GET /x")
+        await store.write(batch(end(at=300.0, epoch="old")), 5)
+        return first, straggler, await store.evidence("GET /x")
+
+    first, straggler, back = in_store(scenario)
+    assert (first.epoch, straggler.epoch, back.epoch) == ("new", "new", "old")
+    assert first.verdicts == {"match": 1}
+
+
+def test_an_earlier_epoch_is_an_attempt_once_it_holds_enough_units(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(*(end(unit=f"u{i}", epoch="small") for i in range(19))), 5)
+        await store.write(batch(*(end(at=200.0, unit=f"u{i}", epoch="large") for i in range(20))), 5)
+        await store.write(batch(end(at=300.0, epoch="now")), 5)
+        await store.close_units(OVER)
+        return await store.evidence("GET /x")
+
+    assert in_store(scenario).attempt == 2
+
+
+def test_nothing_known_is_no_evidence(in_store) -> None:
+    async def scenario(store):
+        return await store.evidence("GET /never"), await store.standing("GET /never")
+
+    evidence, standing = in_store(scenario)
+    assert (evidence.n, evidence.epoch, evidence.routes_total, standing.weight_bp) == (0, "", 1, 0)
+
+
+def test_routes_share_alpha_with_those_that_could_be_promoted(in_store, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(*(end(route=route) for route in ("GET /a", "GET /b", "GET __unrouted__"))), 5)
+        return [row.evidence.routes_total for row in await store.route_rows()], (
+            await store.evidence("GET /a", 400)
+        ).routes_total
+
+    assert in_store(scenario) == ([2, 2, 2], 400)
