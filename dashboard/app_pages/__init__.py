@@ -1,0 +1,1 @@
+"""Pages, run by Streamlit as flat scripts."""
