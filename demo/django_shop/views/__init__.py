@@ -1,0 +1,1 @@
+"""The monolith's views, one module for each part of the shop."""

@@ -1,0 +1,1 @@
+"""The port's routes, one module for each part of the shop, as the monolith has them."""

@@ -1,0 +1,110 @@
+"""The decisions a proxy enforces: only signed ones, only newer ones, kept in a file so that they survive everything."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import structlog
+
+from gate import decision as signed
+from gate.facts import Decision
+from traffic.message import Side
+from traffic.route import RouteMatch
+
+_log = structlog.get_logger("paritygate.proxy")
+
+
+class DecisionBook:
+    """The newest decision of each route. Without one, or when in doubt, the primary serves."""
+
+    def __init__(self, path: Path, key: bytes, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._key = key
+        self._clock = clock
+        self._decisions: dict[str, Decision] = {}
+        self._alarms: dict[str, int] = {}
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What is enforced, by route."""
+        return [self._decisions[route] for route in sorted(self._decisions)]
+
+    @property
+    def alarms(self) -> dict[str, int]:
+        """Routes that an alarm took back to the primary, with the seq of the decision it overrules."""
+        return dict(self._alarms)
+
+    def side(self, match: RouteMatch, client: str | None) -> Side:
+        """Which backend serves this request. `client` is the key of a known user or session, None for anyone else.
+
+        An unrouted path is always the primary's.
+        """
+        if match.route is None or not self._decisions:
+            return Side.PRIMARY
+        decision = self._decisions.get(match.label)
+        if decision is None or match.label in self._alarms:
+            return Side.PRIMARY
+        return Side.CANDIDATE if signed.serves_candidate(decision, client, self._clock()) else Side.PRIMARY
+
+    def holds(self, decision: Decision) -> bool:
+        """Whether exactly this decision is the one in force."""
+        return self._decisions.get(decision.route) == decision
+
+    def offer(self, decision: Decision) -> bool:
+        """Takes a decision when its signature holds and it is newer than the one in force; says whether it was taken."""
+        return self.offer_all([decision]) == 1
+
+    def offer_all(self, decisions: Iterable[Decision]) -> int:
+        """The same for many, as the store lists them; how many were taken."""
+        taken = sum(self._take(decision) for decision in decisions)
+        if taken:
+            self._keep()
+        return taken
+
+    def alarm(self, route: str, reason: str) -> None:
+        """Takes a route back to the primary at once, until a newer decision comes. The shadow's detector asks for it."""
+        decision = self._decisions.get(route)
+        if decision is None or route in self._alarms:
+            return
+        self._alarms[route] = decision.seq
+        _log.warning("alarm: the primary serves this route again", route=route, reason=reason[:200])
+        self._keep()
+
+    def load(self) -> None:
+        """Reads the file back; what is not signed is ignored, and a file that cannot be read means: the primary serves."""
+        try:
+            document = json.loads(self._path.read_bytes())
+            for text in document["decisions"]:
+                self._take(signed.decode(text))
+            for route, seq in document["alarms"].items():
+                if route in self._decisions and self._decisions[route].seq <= seq:
+                    self._alarms[route] = int(seq)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            _log.warning("the last decisions cannot be read", file=str(self._path), error=type(error).__name__)
+
+    def _take(self, decision: Decision) -> bool:
+        known = self._decisions.get(decision.route)
+        if known == decision:  # the usual case, twice a second for each route: no signature needs to be computed
+            return False
+        if not signed.supersedes(decision, known, self._key):
+            return False
+        self._decisions[decision.route] = decision
+        if decision.seq > self._alarms.get(decision.route, decision.seq):
+            self._alarms.pop(decision.route, None)
+        return True
+
+    def _keep(self) -> None:
+        text = json.dumps({"decisions": [signed.encode(d) for d in self.decisions], "alarms": self._alarms})
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}.new")
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(fresh, self._path)
+        except OSError as error:  # enforced all the same; only a restart would not know it
+            _log.error("the last decisions cannot be kept", file=str(self._path), error=error.strerror)

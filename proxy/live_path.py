@@ -1,0 +1,145 @@
+"""The live path's state, and its book-keeping: every client request is seen once and settled once."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from proxy.answers import STATUS
+from proxy.decision_book import DecisionBook
+from proxy.forwarded import Forwarding
+from proxy.handoff import HandOff
+from proxy.live_flow import LiveFlow
+from proxy.routing import Backend
+from settings.model import Settings
+from store.openings import OpeningsFile
+from traffic.codec import MAX_FRAME, Alarm, Hello
+from traffic.ledger import HANDED, SERVED_CANDIDATE, SERVED_PRIMARY
+from traffic.message import Exchange, Request, Response, Side
+from traffic.outcome import Refused, Skipped
+from traffic.route import OTHER_METHOD, UNROUTED, RouteTable
+
+UNKNOWN = f"{OTHER_METHOD} {UNROUTED}"
+"""The label of a request that never became one."""
+_COPY_OF_REFUSED: dict[Refused, Skipped] = {
+    Refused.MALFORMED: Skipped.INCOMPLETE,
+    Refused.HEADER_LIMIT: Skipped.INCOMPLETE,
+    Refused.OVERLOAD: Skipped.LIVE_REFUSED,
+    Refused.UPSTREAM_UNREACHABLE: Skipped.LIVE_ERROR,
+    Refused.UPSTREAM_TIMEOUT: Skipped.LIVE_ERROR,
+    Refused.CLIENT_GONE: Skipped.CLIENT_GONE,
+    Refused.DRAINING: Skipped.DRAINING,
+    Refused.PROXY_DIED: Skipped.PROXY_DIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which proxy process this is, and its sources of time and chance."""
+
+    boot: str
+    node: str
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    random: Random = field(default_factory=Random)
+
+
+class LivePath:
+    """Everything the addon needs. Raises store.openings.OpeningsError when the openings file cannot be made."""
+
+    def __init__(self, settings: Settings, key: bytes, routes: RouteTable, identity: Identity) -> None:
+        self.settings = settings
+        self.key = key
+        self.routes = routes
+        self.identity = identity
+        self.primary = Backend.of(settings.primary.url)
+        self.candidate = Backend.of(settings.candidate.url)
+        self.forwarding = Forwarding(settings.proxy.trusted_proxies)
+        self.book = DecisionBook(settings.state_dir / "decisions.json", key, identity.clock)
+        self.book.load()
+        path = settings.state_dir / f"openings-{identity.boot}.bin"
+        self.openings = OpeningsFile.create(path, identity.boot, identity.node, settings.routes.max)
+        self.handoff = HandOff(settings.channel_path, settings.mirror.queue, self._hello, self.openings.sent, self._alarm)
+        self.paused = False
+        self.draining = False
+        self.open: dict[int, LiveFlow] = {}
+        self._seq = itertools.count(1)
+
+    def begin(self, live: LiveFlow) -> None:
+        """Counts a request as seen; from here on it is open until `served` or `refused`."""
+        self.openings.seen(live.label)
+        self.open[id(live)] = live
+
+    def served(self, live: LiveFlow, status: int) -> None:
+        """The client got a backend's complete answer."""
+        answer = SERVED_PRIMARY if live.live_side is Side.PRIMARY else SERVED_CANDIDATE
+        if not self._settle(live):
+            return
+        skip = live.skip or self._skip_at_end(live)
+        if skip is None and not self.handoff.offer(self._exchange(live, status)):
+            skip = Skipped.QUEUE_FULL
+        live.forget_bodies()
+        self.openings.ended(live.label, answer, HANDED if skip is None else f"skipped:{skip}")
+
+    def refused(self, live: LiveFlow, reason: Refused, copy: Skipped | None = None) -> None:
+        """The client got no backend's complete answer."""
+        if self._settle(live):
+            live.forget_bodies()
+            self.openings.ended(live.label, f"refused:{reason}", f"skipped:{copy or _COPY_OF_REFUSED[reason]}")
+
+    def rejected(self, reason: Refused) -> None:
+        """A request that could not even be read."""
+        self.openings.seen(UNKNOWN)
+        self.openings.ended(UNKNOWN, f"refused:{reason}", f"skipped:{_COPY_OF_REFUSED[reason]}")
+
+    def close(self) -> None:
+        """Whatever is still open is refused; the openings file is given up."""
+        for live in list(self.open.values()):
+            self.refused(live, Refused.DRAINING)
+        self.openings.close()
+
+    def _settle(self, live: LiveFlow) -> bool:
+        if live.settled:
+            return False
+        live.settled = True
+        self.open.pop(id(live), None)
+        live.flow.metadata.clear()  # it refers back to `live`: without this, every body would wait for the cycle collector
+        return True
+
+    def _skip_at_end(self, live: LiveFlow) -> Skipped | None:
+        bodies = len(live.request_body)
+        for tee in (live.request_tee, live.answer_tee):
+            if tee is not None and tee.over:
+                return Skipped.TOO_LARGE
+            bodies += tee.size if tee is not None else 0
+        return Skipped.TOO_LARGE if bodies > MAX_FRAME - 1024 * 1024 else None
+
+    def _exchange(self, live: LiveFlow, status: int) -> Exchange:
+        ended = self.identity.monotonic()
+        asked = live.request_ended if live.request_ended is not None else live.begun
+        body = live.request_tee.body() if live.request_tee is not None else live.request_body
+        return Exchange(
+            boot=self.identity.boot,
+            seq=next(self._seq),
+            route=live.label,
+            client=live.client,
+            live_side=live.live_side,
+            started=live.started,
+            live_ms=max(0.0, (ended - asked) * 1000),
+            request=Request(live.method, live.target, live.headers, body),
+            live=Response(status, live.answer_headers, live.answer_tee.body() if live.answer_tee is not None else b""),
+        )
+
+    def _hello(self) -> Hello:
+        return Hello(self.identity.boot, self.identity.node, str(self.openings.path), self.openings.sent_counts())
+
+    def _alarm(self, alarm: Alarm) -> None:
+        self.book.alarm(alarm.route, alarm.reason)
+
+
+def status_of(reason: Refused) -> int:
+    """The status a refused client sees."""
+    return STATUS.get(reason, 502)
