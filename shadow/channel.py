@@ -1,0 +1,207 @@
+"""The shadow's end of the hand-off: a unix socket that proxies connect to, and alarms back to all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from shadow.errors import ShadowError
+from shadow.faults import place_of
+from traffic.codec import Alarm, CodecError, FrameReader, Hello, encode
+from traffic.message import Exchange
+
+log = structlog.get_logger("paritygate.shadow")
+
+READ_BYTES = 256 * 1024
+PROBE_S = 1.0
+MAX_UNSENT = 1024 * 1024
+
+
+@dataclass(eq=False)
+class Connection:
+    """One proxy's connection. `received` counts the exchanges per route that came over it."""
+
+    writer: asyncio.StreamWriter
+    hello: Hello | None = None
+    received: dict[str, int] = field(default_factory=dict)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    reader: asyncio.Task[None] | None = None
+
+
+class Channel:
+    """Listens on `path`.
+
+    `greet` is awaited on a proxy's first frame and must be quick, `accept` is called for each exchange, `room` is awaited before
+    more is read (back-pressure: the proxy's own bounded buffer then fills and counts), `gone` is called once at the end.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        greet: Callable[[Connection], Awaitable[None]],
+        accept: Callable[[Exchange], None],
+        room: Callable[[], Awaitable[None]],
+        gone: Callable[[Connection], None],
+    ) -> None:
+        self._path, self._greet, self._accept, self._room, self._gone = path, greet, accept, room, gone
+        self._server: asyncio.Server | None = None
+        self._lock: int | None = None
+        self._closing = False
+        self.connections: set[Connection] = set()
+        self._readers: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Starts listening, mode 0600. Raises ShadowError when another shadow lives here or the path cannot be used."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            await self._clear()
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            before = os.umask(0o177)  # the file must never exist with wider rights, not even for a moment
+            try:
+                listener.bind(str(self._path))
+            except OSError:
+                listener.close()
+                raise
+            finally:
+                os.umask(before)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=64)
+        except OSError as error:
+            self._release()
+            raise ShadowError(
+                f"{self._path}: the channel cannot be opened: {error.strerror or error}; set mirror.channel to a path of at most "
+                "100 characters in a folder this user may write to"
+            ) from error
+        except ShadowError:
+            self._release()
+            raise
+
+    def _take_lock(self) -> None:
+        """A lock the kernel lets go of at death; it is held until the last result is written, so that no two shadows overlap."""
+        self._lock = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self._taken() from error
+
+    def _taken(self) -> ShadowError:
+        return ShadowError(
+            f"{self._path}: another shadow worker already serves this channel; stop it, or give this one another mirror.channel"
+        )
+
+    async def _clear(self) -> None:
+        """Removes a socket file that nobody answers on; anything else in its place is left alone."""
+        try:
+            mode = self._path.lstat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(mode):
+            raise ShadowError(
+                f"{self._path}: there is a file that is no socket; remove it or set mirror.channel to another path"
+            )
+        try:
+            async with asyncio.timeout(PROBE_S):
+                _, writer = await asyncio.open_unix_connection(str(self._path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            self._path.unlink(missing_ok=True)
+            return
+        except TimeoutError as error:
+            raise self._taken() from error
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except OSError:
+            pass  # whoever it is, it answered
+        raise self._taken()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:
+            writer.transport.abort()
+            return
+        connection = Connection(writer)
+        self.connections.add(connection)
+        task = connection.reader = asyncio.current_task()
+        assert task is not None
+        self._readers.add(task)
+        try:
+            await self._read(reader, connection)
+        except CodecError as error:
+            log.error("a proxy's connection is closed: it sent no frames of ours", error=str(error))
+        except (OSError, asyncio.IncompleteReadError) as error:
+            log.warning("a proxy's connection broke", error=str(error))
+        except asyncio.CancelledError:
+            pass  # closing; what was not read is not ours yet
+        except Exception as error:
+            log.error("a proxy's connection is closed after a fault of ours", fault=place_of(error))
+        finally:
+            self._readers.discard(task)
+            self.connections.discard(connection)
+            connection.closed.set()
+            self._gone(connection)
+            writer.transport.abort()
+
+    async def _read(self, reader: asyncio.StreamReader, connection: Connection) -> None:
+        frames = FrameReader()
+        while data := await reader.read(READ_BYTES):
+            for message in frames.feed(data):
+                if isinstance(message, Exchange):
+                    if connection.hello is None or message.boot != connection.hello.boot:
+                        raise CodecError("an exchange came before its proxy's hello")
+                    connection.received[message.route] = connection.received.get(message.route, 0) + 1
+                    self._accept(message)
+                elif isinstance(message, Hello):
+                    if connection.hello is not None:
+                        raise CodecError("a second hello on one connection")
+                    connection.hello = message
+                    await self._greet(connection)
+                else:
+                    raise CodecError("an alarm from a proxy")
+            await self._room()
+
+    def alarm(self, route: str, reason: str) -> None:
+        """Tells every connected proxy; one that does not read is left behind."""
+        frame = encode(Alarm(route, reason))
+        for connection in self.connections:
+            if connection.writer.transport.get_write_buffer_size() < MAX_UNSENT:
+                connection.writer.write(frame)
+
+    async def evict(self, connection: Connection, patience_s: float) -> None:
+        """Waits until a connection has been read to its end, at most `patience_s` seconds; then it is cut."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await connection.closed.wait()
+        except TimeoutError:
+            if connection.reader is not None:
+                connection.reader.cancel()
+            await connection.closed.wait()
+
+    async def close(self) -> None:
+        """Stops listening and reading. The lock stays until `release`."""
+        self._closing = True
+        if self._server is not None:
+            self._server.close()
+        for _ in range(3):  # what was accepted in this turn of the loop gets its reader in the next ones
+            await asyncio.sleep(0)
+        for task in list(self._readers):
+            task.cancel()
+        if self._readers:
+            await asyncio.wait(list(self._readers), timeout=5.0)
+
+    def release(self) -> None:
+        """Gives the channel to the next shadow: everything of this one is written."""
+        if self._server is not None:
+            self._path.unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

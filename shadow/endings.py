@@ -1,0 +1,130 @@
+"""Builds the one `Ended` of an exchange: epoch, evidence unit, redacted differences and, now and then, an example."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from differ import VERSION
+from differ.facts import Difference
+from gate.epoch import epoch_of
+from gate.units import unit_of
+from shadow.comparison import Compared
+from shadow.modes import Modes
+from shadow.redaction import DifferenceRedactor, redacted_answer
+from store.records import DifferenceText, Ended, Example
+from traffic.message import Exchange, Failure, Response
+from traffic.outcome import Ending, Lost, Skipped, Verdict
+from traffic.redact import Redactor
+
+_EVIDENCE = frozenset({Verdict.MATCH, Verdict.TOLERATED, Verdict.MISMATCH})
+_SHOWN = frozenset({Verdict.MISMATCH, Verdict.CASCADE})
+MAX_DIFFERENCES = 50
+REFRESH_S = 5.0
+MAX_CLUSTERS = 10_000
+
+
+class ExampleOffers:
+    """How often an example is worth its cost: generously at first, then now and then, since the store keeps only a few."""
+
+    def __init__(self, clock: Callable[[], float], first: int) -> None:
+        self._clock, self._first = clock, first
+        self._offers: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def wanted(self, cluster_ids: set[str]) -> bool:
+        """Whether any of the clusters should be offered an example now; counts the offer."""
+        now = self._clock()
+        wanted = False
+        for cluster in cluster_ids:
+            offers, at = self._offers.get(cluster, (0, -REFRESH_S))
+            if offers < self._first or now - at >= REFRESH_S:
+                wanted = True
+        if wanted:
+            for cluster in cluster_ids:
+                self._offers[cluster] = (self._offers.get(cluster, (0, 0.0))[0] + 1, now)
+                self._offers.move_to_end(cluster)
+            while len(self._offers) > MAX_CLUSTERS:
+                self._offers.popitem(last=False)
+        return wanted
+
+
+class Endings:
+    """Makes ends. `now` is Unix time. Nothing unredacted leaves it."""
+
+    def __init__(
+        self,
+        redactor: Redactor,
+        rules_digest: str,
+        window_s: float,
+        offers: ExampleOffers,
+        modes: Modes,
+        now: Callable[[], float],
+    ) -> None:
+        self._redactor, self._digest, self._window = redactor, rules_digest, window_s
+        self._differences = DifferenceRedactor(redactor)
+        self._offers, self._modes, self._now = offers, modes, now
+
+    def epoch(self, exchange: Exchange, build: str) -> str:
+        """The epoch of evidence this exchange belongs to."""
+        mode = self._modes.of(exchange.route, exchange.live_side)
+        return epoch_of(build, self._digest, VERSION, exchange.route, mode)
+
+    def lost(self, exchange: Exchange, reason: Lost) -> Ended:
+        """An exchange that was mirrored, or was about to be, and could not be judged."""
+        return Ended(exchange.boot, exchange.route, self._now(), Ending.LOST, reason, client=exchange.client)
+
+    def skipped(self, exchange: Exchange, reason: Skipped) -> Ended:
+        """An exchange that the shadow declined."""
+        return Ended(exchange.boot, exchange.route, self._now(), Ending.SKIPPED, reason, client=exchange.client)
+
+    def compared(self, made: Compared) -> Ended:
+        """An exchange with a verdict, or with a candidate that gave no complete answer."""
+        exchange, judgement = made.exchange, made.judgement
+        failed = isinstance(made.candidate, Failure)
+        ending = Ending.CANDIDATE_ERROR if failed else Ending.COMPARED
+        reason = made.candidate.reason if isinstance(made.candidate, Failure) else judgement.verdict
+        evidence = failed or judgement.verdict in _EVIDENCE
+        status = made.primary.status if isinstance(made.primary, Response) else None
+        shown: tuple[Difference, ...] = ()
+        if failed or judgement.verdict in _SHOWN:
+            shown = judgement.differences[:MAX_DIFFERENCES]
+        texts = tuple(self._differences.text(difference) for difference in shown)
+        example = None
+        if shown and self._offers.wanted({difference.atom.cluster_id for difference in shown}):
+            example = self._example(made, texts)
+        return Ended(
+            boot=exchange.boot,
+            route=exchange.route,
+            at=self._now(),
+            ending=ending,
+            reason=str(reason),
+            epoch=made.epoch,
+            client=exchange.client,
+            unit=unit_of(exchange.request, exchange.route, status, exchange.client) if evidence else None,
+            window_s=self._window,
+            primary_ms=made.primary_ms if isinstance(made.primary, Response) else None,
+            candidate_ms=made.candidate_ms if not failed else None,
+            tolerated=judgement.tolerated,
+            differences=texts,
+            example=example,
+        )
+
+    def _example(self, made: Compared, texts: tuple[DifferenceText, ...]) -> Example:
+        exchange = made.exchange
+        return Example(
+            id=exchange.id,
+            route=exchange.route,
+            at=exchange.started,
+            live_side=exchange.live_side.value,
+            client=exchange.client,
+            request=self._redactor.request(exchange.request),
+            primary=redacted_answer(self._redactor, made.primary, made.primary_body),
+            candidate=redacted_answer(self._redactor, made.candidate, made.candidate_body),
+            differences=texts,
+            tolerated=made.judgement.tolerated,
+            build=made.build,
+            rules_digest=self._digest,
+            reason=made.judgement.reason,
+            primary_ms=made.primary_ms,
+            candidate_ms=made.candidate_ms,
+        )

@@ -1,0 +1,49 @@
+"""Asks the differ, kept off the event loop where an answer is large, and turns its faults into one clear error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from differ.facts import Judgement
+from differ.judge import judge
+from rules.model import RuleSet
+from shadow.faults import place_of
+from traffic.message import Answer, Request, Response
+
+log = structlog.get_logger("paritygate.shadow")
+
+INLINE_BYTES = 16 * 1024
+MAX_KINDS = 100
+
+
+class DifferFailed(Exception):
+    """The differ raised: the exchange is `lost: differ_failed`."""
+
+
+class Judging:
+    """Judges pairs under one rule set. `now` is Unix time; rules expire by its UTC date."""
+
+    def __init__(self, rules: RuleSet, identity_headers: frozenset[str], now: Callable[[], float]) -> None:
+        self._rules, self._identity, self._now = rules, identity_headers, now
+        self._logged: set[str] = set()
+
+    async def judge(self, request: Request, route: str, primary: Answer, candidate: Answer) -> Judgement:
+        """The judgement of one pair. Raises DifferFailed."""
+        today = datetime.fromtimestamp(self._now(), UTC).date()
+        size = sum(len(answer.body) for answer in (primary, candidate) if isinstance(answer, Response))
+
+        def work() -> Judgement:
+            return judge(request, route, primary, candidate, self._rules, today, identity_headers=self._identity)
+
+        try:
+            return work() if size <= INLINE_BYTES else await asyncio.to_thread(work)
+        except Exception as error:
+            kind = type(error).__name__
+            if kind not in self._logged and len(self._logged) < MAX_KINDS:
+                self._logged.add(kind)
+                log.error("the differ failed; more faults of this kind are counted only", route=route, fault=place_of(error))
+            raise DifferFailed(kind) from error

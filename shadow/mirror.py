@@ -1,0 +1,125 @@
+"""The way of one exchange through the shadow: copy, compare, settle, count. Every exchange leaves with exactly one end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from differ.decode import decoded_body
+from differ.facts import Judgement
+from shadow.asking_again import AskingAgain
+from shadow.bridge import Bridge
+from shadow.builds import Builds
+from shadow.comparison import Compared
+from shadow.dispatch import Dispatch, Dispatched
+from shadow.endings import Endings
+from shadow.judging import DifferFailed, Judging
+from shadow.pending_writes import PendingWrites
+from store.records import Ended
+from traffic.message import Answer, Exchange, Failure, Response, Side
+from traffic.outcome import Lost, Skipped, Verdict
+from traffic.route import RouteTable
+
+DECODED_CAP = 2 * 1024 * 1024
+
+
+class Copies:
+    """Sends requests to either side as that side has to see them: its own path, its own tokens."""
+
+    def __init__(self, ways: Mapping[Side, Dispatch], bridge: Bridge, routes: RouteTable, methods: frozenset[str]) -> None:
+        self._ways, self._bridge, self._routes, self._methods = ways, bridge, routes, methods
+
+    def may_mirror(self, exchange: Exchange) -> bool:
+        """Whether the configuration allows a copy: read methods everywhere, writes only where the route says so."""
+        if exchange.request.method in self._methods:
+            return True
+        match = self._routes.match(exchange.request.method, exchange.request.path)
+        return match.route is not None and match.route.mirror == "writes"
+
+    async def send(self, exchange: Exchange, side: Side) -> Dispatched:
+        """Sends the exchange's request to `side`; to the side that was live it goes as the client sent it."""
+        request = exchange.request
+        if side is not exchange.live_side:
+            request = self._bridge.rewrite(request, side)
+        target = request.target
+        if side is Side.CANDIDATE:
+            path = self._routes.match(request.method, request.path).candidate_path()
+            if path is not None:
+                _, question, query = target.partition(b"?")
+                target = path + question + query
+        return await self._ways[side].send(request, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What came of an exchange; `made` is set when both legs ended, for those who count further."""
+
+    ended: Ended
+    made: Compared | None = None
+
+
+class Mirror:
+    """Handles one exchange after the other; knows nothing of lanes, channel or store."""
+
+    def __init__(
+        self,
+        copies: Copies,
+        bridge: Bridge,
+        judging: Judging,
+        again: AskingAgain,
+        endings: Endings,
+        writes: PendingWrites,
+        builds: Builds,
+    ) -> None:
+        self._copies, self._bridge, self._judging, self._again = copies, bridge, judging, again
+        self._endings, self._writes, self._builds = endings, writes, builds
+
+    async def handle(self, exchange: Exchange) -> Handled:
+        """Copies and judges. Raises nothing but cancellation and faults of ours; the caller counts both."""
+        if not self._copies.may_mirror(exchange):
+            return Handled(self._endings.skipped(exchange, Skipped.UNSAFE_METHOD))
+        shadow_side = exchange.live_side.other
+        write_pending = self._writes.any
+        try:
+            dispatched = await self._copies.send(exchange, shadow_side)
+        finally:
+            self._writes.end(exchange.id)
+        if dispatched.answer is None:
+            return Handled(self._endings.skipped(exchange, dispatched.skipped or Skipped.UNSENDABLE))
+        answers: dict[Side, Answer] = {exchange.live_side: exchange.live, shadow_side: dispatched.answer}
+        times = {exchange.live_side: exchange.live_ms, shadow_side: dispatched.ms}
+        bodies = {side: decoded(answer) for side, answer in answers.items()}
+        primary, candidate = answers[Side.PRIMARY], answers[Side.CANDIDATE]
+        if isinstance(primary, Response) and isinstance(candidate, Response):
+            self._bridge.learn(primary, candidate, bodies[Side.PRIMARY], bodies[Side.CANDIDATE])
+        try:
+            judgement = await self._judgement(exchange, primary, candidate, write_pending)
+        except DifferFailed:
+            return Handled(self._endings.lost(exchange, Lost.DIFFER_FAILED))
+        build = self._builds.of(candidate)
+        made = Compared(
+            exchange,
+            self._endings.epoch(exchange, build),
+            build,
+            primary,
+            candidate,
+            bodies[Side.PRIMARY],
+            bodies[Side.CANDIDATE],
+            times[Side.PRIMARY],
+            times[Side.CANDIDATE],
+            judgement,
+        )
+        return Handled(self._endings.compared(made), made)
+
+    async def _judgement(self, exchange: Exchange, primary: Answer, candidate: Answer, write_pending: bool) -> Judgement:
+        if isinstance(primary, Failure):
+            return Judgement(Verdict.INCONCLUSIVE, reason=f"the primary gave no complete answer: {primary.reason}")
+        judgement = await self._judging.judge(exchange.request, exchange.route, primary, candidate)
+        if judgement.verdict is Verdict.MISMATCH and isinstance(candidate, Response):
+            judgement = await self._again.settle(exchange, judgement, primary, candidate, write_pending)
+        return judgement
+
+
+def decoded(answer: Answer) -> bytes | None:
+    """The decoded body of an answer; None for a failure and for what cannot be decoded within the cap."""
+    return decoded_body(answer, DECODED_CAP) if isinstance(answer, Response) else None

@@ -1,0 +1,40 @@
+"""Those who count over many exchanges: latency claims, hidden relations, the roll-back detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shadow.comparison import Compared
+from shadow.latency_watch import LatencyWatch
+from shadow.recorder import Recorder
+from shadow.relation_watch import RelationWatch
+from shadow.rollback_watch import RollbackWatch, Trip
+from store.tasks import spawn
+
+
+class Observers:
+    """Told of every exchange whose two legs ended. `alarm` is called when a route must go back."""
+
+    def __init__(
+        self,
+        latency: LatencyWatch,
+        relations: RelationWatch,
+        rollback: RollbackWatch,
+        recorder: Recorder,
+        alarm: Callable[[str, Trip], None],
+    ) -> None:
+        self._latency, self._relations, self._rollback = latency, relations, rollback
+        self._recorder, self._alarm = recorder, alarm
+
+    def observe(self, made: Compared, unit: str | None) -> None:
+        """Takes one comparison in."""
+        trip = self._rollback.observe(made, unit)
+        if trip is not None:
+            self._alarm(made.exchange.route, trip)
+        if not self._latency.knows(made.exchange.route, made.epoch):
+            spawn(self._latency.prepare(made.exchange.route, made.epoch), f"latency claim of {made.exchange.route}")
+        counts, findings = self._latency.observe(made)
+        if counts:
+            self._recorder.add_latency(counts)
+        for finding in (*findings, *self._relations.observe(made)):
+            self._recorder.add_finding(finding)

@@ -1,0 +1,269 @@
+"""Brings the ends of exchanges to the store in batches, through outages, and counts each one exactly once.
+
+A batch keeps its token while it is tried again, so that a commit whose answer got lost is not applied twice. While the store
+is away the backlog is bounded: beyond it only counts are kept (`lost: store_failed`), which are written when it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+import structlog
+
+from shadow.faults import place_of
+from shadow.held import Held
+from store.database import Store
+from store.records import Batch, Ended, Finding, LatencyCounts, OpeningCounts
+from traffic.message import Response
+from traffic.outcome import Ending, Lost
+
+log = structlog.get_logger("paritygate.shadow")
+
+FLUSH_S = 0.25
+FLUSH_ENDS = 200
+MAX_BATCH = 1_000
+MAX_BACKLOG = 20_000
+MAX_EXAMPLE_BYTES = 64 * 1024 * 1024
+MAX_FINDINGS = 2_000
+MAX_FRESH = 20
+OPENINGS_SHARE = 0.05
+"""At most this share of the time goes into reading opening counts; a proxy with thousands of routes has a large file."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+PATIENCE = 6
+"""Failures of one batch in a row before it is tried whether the batch itself is the trouble."""
+
+Openings = Callable[[set[str]], Awaitable[Sequence[OpeningCounts]]]
+
+
+@dataclass(slots=True)
+class _Prepared:
+    batch: Batch
+    token: tuple[str, int]
+    failures: int = 0
+
+
+class Recorder:
+    """The only writer of this process. `openings` reads the opening counts of the given boots and of all connected ones."""
+
+    def __init__(
+        self, store: Store, held: Held, openings: Openings, writer: str, keep_examples: int, now: Callable[[], float]
+    ) -> None:
+        self._store, self._held, self._openings = store, held, openings
+        self._writer, self._keep, self._now = writer, keep_examples, now
+        self._numbers = count(1)
+        self._backlog: deque[Ended] = deque()
+        self._bytes = 0
+        self._overflow: Counter[tuple[str, str]] = Counter()
+        self._latency: list[LatencyCounts] = []
+        self._findings: list[Finding] = []
+        self._prepared: deque[_Prepared] = deque()
+        self._written_openings: dict[str, OpeningCounts] = {}
+        self._openings_due = 0.0
+        self._due = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._failing = False
+        self.commit = asyncio.Lock()
+        """Held while anything is committed: whoever holds it sees store and memory of one moment."""
+
+    def put(self, ended: Ended) -> None:
+        """Takes the end of one exchange. Never blocks, never refuses: what does not fit is kept as a count."""
+        if len(self._backlog) >= MAX_BACKLOG:
+            self._overflow[(ended.boot, ended.route)] += ended.count
+            return
+        size = _example_bytes(ended)
+        if size and self._bytes + size > MAX_EXAMPLE_BYTES:
+            ended, size = replace(ended, example=None), 0
+        self._bytes += size
+        self._backlog.append(ended)
+        if len(self._backlog) >= FLUSH_ENDS:
+            self._due.set()
+
+    def add_latency(self, counts: Sequence[LatencyCounts]) -> None:
+        """Takes increments of latency counts; those of one key are merged, so their number is bounded by routes and epochs."""
+        self._latency.extend(counts)
+        if len(self._latency) > MAX_FINDINGS:
+            merged: dict[tuple[str, str, str, float, float], tuple[int, int]] = {}
+            for item in self._latency:
+                key = (item.route, item.epoch, item.tau, item.threshold_ms, item.bound_ms)
+                slow = merged.get(key, (0, 0))
+                merged[key] = (slow[0] + item.primary_slow_only, slow[1] + item.candidate_slow_only)
+            self._latency = [LatencyCounts(*key, *slow) for key, slow in merged.items()]
+
+    def add_finding(self, finding: Finding) -> None:
+        """Takes a finding; beyond the bound the oldest goes, since it is reported again."""
+        self._findings.append(finding)
+        del self._findings[:-MAX_FINDINGS]
+
+    @property
+    def waiting(self) -> int:
+        """Ends that are not committed yet."""
+        return len(self._backlog) + sum(self._overflow.values()) + sum(len(p.batch.ended) for p in self._prepared)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether a batch failed in a way that leaves open if it was committed; meaningful while `commit` is held."""
+        return any(prepared.failures for prepared in self._prepared)
+
+    def written_until(self) -> float:
+        """A moment (Unix time) before which no end of this process is still to be written."""
+        waiting = [prepared.batch.ended[0].at for prepared in self._prepared if prepared.batch.ended]
+        if self._backlog:
+            waiting.append(self._backlog[0].at)
+        return min([self._now() - FLUSH_S * 2, *waiting])
+
+    async def run(self) -> None:
+        """Flushes until closed: each quarter of a second, or sooner when many ends wait."""
+        pause = FIRST_PAUSE_S
+        while not self._closing.is_set():
+            if await self.flush():
+                pause = FIRST_PAUSE_S
+                await self._wait(FLUSH_S)
+            else:
+                await self._wait_closing(pause)
+                pause = min(LONGEST_PAUSE_S, pause * 2)
+
+    async def close(self, deadline_s: float) -> None:
+        """Writes what waits, for at most `deadline_s` seconds; what remains is counted as lost by the next shadow.
+
+        A write under way is not cancelled before the deadline: whether it was committed would be unknown.
+        """
+        self._closing.set()
+        self._due.set()
+        self._openings_due = 0.0
+        try:
+            async with asyncio.timeout(deadline_s):
+                pause = FIRST_PAUSE_S
+                while not await self.flush() or self.waiting:
+                    await asyncio.sleep(pause)
+                    pause = min(LONGEST_PAUSE_S, pause * 2)
+        except TimeoutError:
+            log.error("the store did not take the last ends; the next shadow counts them as lost", count=self.waiting)
+
+    async def _wait_closing(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            pass
+
+    async def _wait(self, seconds: float) -> None:
+        if len(self._backlog) < FLUSH_ENDS and not self._closing.is_set():
+            self._due.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._due.wait()
+            except TimeoutError:
+                pass
+
+    async def flush(self) -> bool:
+        """Writes what waits; False when the store did not take it (it is kept). Not cancellable between commit and count."""
+        async with self.commit:
+            fresh = 0
+            while True:
+                if not self._prepared:
+                    # One batch, and more only while many ends wait: opening counts change all the time, and others wait too.
+                    if fresh and (fresh >= MAX_FRESH or not (self._overflow or len(self._backlog) >= FLUSH_ENDS)):
+                        return True
+                    fresh += 1
+                    if not await self._prepare():
+                        return True
+                if not await self._write(self._prepared[0]):
+                    return False
+
+    async def _prepare(self) -> bool:
+        size = min(len(self._backlog), MAX_BATCH)
+        ended = [self._backlog.popleft() for _ in range(size)]
+        self._bytes -= sum(_example_bytes(item) for item in ended)
+        if not self._backlog:
+            now = self._now()
+            for (boot, route), number in self._overflow.items():
+                ended.append(Ended(boot, route, now, Ending.LOST, Lost.STORE_FAILED, count=number))
+            self._overflow.clear()
+        latency, self._latency = tuple(self._latency), []
+        findings, self._findings = tuple(self._findings), []
+        # Read after the ends were taken: a proxy counts an exchange as handed over before it sends it.
+        openings = await self._read_openings({item.boot for item in ended})
+        if not (ended or latency or findings or openings):
+            return False
+        self._push(Batch(tuple(ended), openings, latency, findings))
+        return True
+
+    async def _read_openings(self, boots: set[str]) -> tuple[OpeningCounts, ...]:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        if begun < self._openings_due:
+            return ()
+        try:
+            read = await self._openings(boots)
+        except Exception as error:
+            log.error("opening counts cannot be read; they are tried again with the next flush", fault=place_of(error))
+            return ()
+        self._openings_due = loop.time() + (loop.time() - begun) / OPENINGS_SHARE
+        changed = tuple(item for item in read if self._written_openings.get(item.boot) != item)
+        self._written_openings = {item.boot: item for item in read}
+        return changed
+
+    def _push(self, batch: Batch) -> None:
+        self._prepared.append(_Prepared(batch, (self._writer, next(self._numbers))))
+
+    async def _write(self, prepared: _Prepared) -> bool:
+        try:
+            await self._store.write(prepared.batch, self._keep, prepared.token)
+        except Exception as error:
+            prepared.failures += 1
+            if not self._failing:
+                self._failing = True
+                log.error("the store does not take results; they are kept and tried again", error=str(error))
+            if prepared.failures % PATIENCE == 0 and await self._alive():
+                # Tried once more between two signs of life: a commit whose answer got lost must not be taken for a refusal.
+                try:
+                    await self._store.write(prepared.batch, self._keep, prepared.token)
+                except Exception as again:
+                    if await self._alive():
+                        self._divide(prepared, again)
+                    return False
+            else:
+                return False
+        self._prepared.popleft()
+        self._held.committed(prepared.batch.ended)
+        if self._failing:
+            self._failing = False
+            log.warning("the store takes results again", waiting=self.waiting)
+        return True
+
+    async def _alive(self) -> bool:
+        try:
+            await self._store.write(Batch(), self._keep, None)
+        except Exception:
+            return False
+        return True
+
+    def _divide(self, prepared: _Prepared, error: Exception) -> None:
+        """The store takes an empty batch but not this one: halve it, and in the end keep the count without the detail."""
+        self._prepared.popleft()
+        ended, rest = prepared.batch.ended, replace(prepared.batch, ended=())
+        if rest != Batch():
+            log.error("the store refuses opening counts, latency counts or findings; they are dropped", error=str(error))
+        half = len(ended) // 2
+        if half:
+            self._push(Batch(ended[:half]))
+            self._push(Batch(ended[half:]))
+        elif ended:
+            bare = replace(
+                ended[0], ending=Ending.LOST, reason=Lost.STORE_FAILED, unit=None, tolerated=(), differences=(), example=None,
+                epoch="", primary_ms=None, candidate_ms=None,
+            )  # fmt: skip
+            log.error("the store refuses one exchange; it is counted as lost", route=bare.route, error=str(error))
+            self._push(Batch((bare,)))
+
+
+def _example_bytes(ended: Ended) -> int:
+    example = ended.example
+    if example is None:
+        return 0
+    answers = sum(len(answer.body) for answer in (example.primary, example.candidate) if isinstance(answer, Response))
+    return answers + len(example.request.body) + 2_000

@@ -1,0 +1,197 @@
+"""Runs the mirror worker: builds its parts, serves the channel until it is told to stop, drains within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import structlog
+
+from gate.policy import policy_for
+from rules.model import RuleSet
+from settings.model import Settings
+from shadow.alarms import Alarms
+from shadow.asking_again import AskingAgain
+from shadow.breaker import Breaker
+from shadow.bridge import Bridge
+from shadow.budget import AskBudget
+from shadow.builds import Builds
+from shadow.channel import Channel, Connection
+from shadow.copy_request import marker_value
+from shadow.dispatch import Dispatch
+from shadow.endings import Endings, ExampleOffers
+from shadow.faults import Outage
+from shadow.held import Held
+from shadow.judging import Judging
+from shadow.latency_watch import LatencyWatch
+from shadow.mirror import Copies, Mirror
+from shadow.modes import Modes
+from shadow.noise_places import NoisePlaces
+from shadow.observers import Observers
+from shadow.pending_writes import PendingWrites
+from shadow.reconciliation import Reconciliation
+from shadow.recorder import Recorder
+from shadow.relation_watch import RelationWatch
+from shadow.rollback_watch import RollbackWatch
+from shadow.worker import Worker
+from store.database import Store
+from store.tasks import spawn
+from traffic.message import Side
+from traffic.redact import Redactor
+from traffic.route import RouteTable
+
+log = structlog.get_logger("paritygate.shadow")
+
+DRAIN_EXTRA_S = 2.0
+LAST_FLUSH_S = 5.0
+
+
+async def serve(
+    settings: Settings, key: bytes, rules: RuleSet, store: Store, on_ready: Callable[[], None], routes: RouteTable
+) -> None:
+    """Serves until SIGTERM, SIGINT or cancellation, then finishes what it holds within about the mirror's deadline.
+
+    `on_ready` is called once the channel listens. The store must be upgraded; it may fail at any later time. Raises ShadowError.
+    """
+    shadow = Shadow(settings, key, rules, store, routes)
+    await shadow.start()
+    stop = asyncio.Event()
+    handled = _on_signals(stop)
+    try:
+        on_ready()
+        await stop.wait()
+    finally:
+        try:
+            await shadow.stop()
+        finally:  # until here a second signal changes nothing: the drain is bounded as it is
+            for number in handled:
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def _on_signals(stop: asyncio.Event) -> list[signal.Signals]:
+    handled = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        except (RuntimeError, ValueError):
+            continue  # not the main thread: whoever runs us cancels instead
+        handled.append(number)
+    return handled
+
+
+class Shadow:
+    """All parts of one worker, wired."""
+
+    def __init__(self, settings: Settings, key: bytes, rules: RuleSet, store: Store, routes: RouteTable) -> None:
+        clock, now = time.monotonic, time.time
+        mirror = settings.mirror
+        self._timeout, self._store, self._now = mirror.timeout, store, now
+        policy = policy_for(
+            settings.gate.profile, settings.gate.parity, settings.gate.alpha, settings.gate.model_dump(exclude_none=True)
+        )
+        bridge, writes, self._held = Bridge(), PendingWrites(), Held()
+        marker = marker_value(key)
+        self._ways = {
+            side: Dispatch(
+                url, marker, mirror.timeout, mirror.max_body, mirror.max_in_flight, Breaker(clock), lambda: secrets.token_hex(8)
+            )
+            for side, url in ((Side.PRIMARY, settings.primary.url), (Side.CANDIDATE, settings.candidate.url))
+        }
+        keep = settings.store.keep_examples
+        self._reconciliation = Reconciliation(store, self._held, settings.state_dir, keep, now)
+        writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._recorder = Recorder(store, self._held, self._reconciliation.openings, writer, keep, now)
+        header = settings.candidate.build_header
+        judging = Judging(rules, frozenset({header.lower()}), now)
+        copies = Copies(self._ways, bridge, routes, frozenset(mirror.methods))
+        again = AskingAgain(copies.send, judging, AskBudget(clock), NoisePlaces(clock))
+        redactor = Redactor(settings.redact.headers, settings.redact.json_paths, key)
+        endings = Endings(redactor, rules.digest, policy.unit_window_s, ExampleOffers(clock, keep * 2), Modes(clock), now)
+        self._alarms = Alarms(self._tell, store, policy, key, now, clock)
+        observers = Observers(
+            LatencyWatch(policy, now, store.evidence),
+            RelationWatch(now),
+            RollbackWatch(policy, now),
+            self._recorder,
+            self._alarms.sound,
+        )
+        self._worker = Worker(
+            Mirror(copies, bridge, judging, again, endings, writes, Builds(header)),
+            endings,
+            self._recorder,
+            self._held,
+            writes,
+            observers,
+            clock,
+            mirror.max_in_flight,
+            mirror.queue,
+        )
+        self._channel = Channel(settings.channel_path, self._greet, self._worker.accept, self._worker.room, self._gone)
+        self._beside: list[asyncio.Task[None]] = []
+
+    @property
+    def received(self) -> int:
+        """Exchanges that were taken in so far."""
+        return self._worker.received
+
+    @property
+    def under_way(self) -> int:
+        """Exchanges that were taken in and have not ended."""
+        return self._worker.under_way
+
+    @property
+    def held(self) -> int:
+        """Exchanges that were taken in and whose end is not in the store."""
+        return self._held.total
+
+    async def _greet(self, connection: Connection) -> None:
+        await self._reconciliation.greet(connection, self._channel, self._recorder)
+
+    def _gone(self, connection: Connection) -> None:
+        if connection.hello is not None:
+            log.info("a proxy disconnected", boot=connection.hello.boot)
+
+    def _tell(self, route: str, reason: str) -> None:
+        self._channel.alarm(route, reason)
+
+    async def start(self) -> None:
+        """Opens the channel and starts writing. Raises ShadowError."""
+        await self._channel.open()
+        self._beside = [
+            spawn(self._recorder.run(), "recorder"),
+            spawn(self._reconciliation.sweep(), "books of dead proxies"),
+            spawn(self._close_units(), "evidence units"),
+            spawn(self._alarms.renew(lambda: bool(self._channel.connections)), "leases of canaries"),
+        ]
+
+    async def _close_units(self) -> None:
+        """Evidence counts when its window is over, also on a route that has gone quiet."""
+        outage = Outage("evidence units cannot be closed yet")
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                await self._store.close_units(self._recorder.written_until())
+                outage.worked()
+            except Exception as error:
+                outage.failed(error)
+
+    async def stop(self) -> None:
+        """Reads no more, finishes or loses (counted) what is under way, writes it, and only then frees the channel."""
+        await self._channel.close()
+        await self._worker.drain(self._timeout + DRAIN_EXTRA_S)
+        await self._reconciliation.close()
+        await self._alarms.close(LAST_FLUSH_S)
+        await self._recorder.close(LAST_FLUSH_S)
+        for task in self._beside[1:]:
+            task.cancel()
+        _, late = await asyncio.wait(self._beside, timeout=LAST_FLUSH_S)
+        for task in late:
+            task.cancel()
+        for way in self._ways.values():
+            await way.close()
+        self._channel.release()

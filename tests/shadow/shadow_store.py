@@ -1,0 +1,60 @@
+"""A store that keeps what it is given and can be told to fail, before or after it has committed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gate.facts import Evidence
+from store.errors import StoreError
+from store.records import Batch, Ended
+
+
+class ListStore:
+    """Applies each token once, like the real one."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.tokens: set[tuple[str, int]] = set()
+        self.down = False
+        self.lose_answer = False
+        self.refuse: str | None = None
+        self.calls = 0
+
+    async def write(self, batch: Batch, keep_examples: int, token: tuple[str, int] | None = None) -> None:
+        self.calls += 1
+        if self.down:
+            raise StoreError("the store is down")
+        if self.refuse and any(self.refuse in item.client and item.reason == "match" for item in batch.ended):
+            raise StoreError("the store does not like this batch")
+        if token is None or token not in self.tokens:
+            self.batches.append(batch)
+            if token is not None:
+                self.tokens.add(token)
+        if self.lose_answer:
+            self.lose_answer = False
+            raise StoreError("the connection broke during the commit")
+
+    async def close_units(self, now: float) -> int:
+        return 0
+
+    async def ended_counts(self, boot: str) -> dict[str, int]:
+        if self.down:
+            raise StoreError("the store is down")
+        counts: Counter[str] = Counter()
+        for item in self.ended:
+            if item.boot == boot:
+                counts[item.route] += item.count
+        return dict(counts)
+
+    async def evidence(self, route: str, routes_total: int | None = None) -> Evidence:
+        return Evidence(route)
+
+    @property
+    def ended(self) -> list[Ended]:
+        return [item for batch in self.batches for item in batch.ended]
+
+    def reasons(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for item in self.ended:
+            counts[f"{item.ending}:{item.reason}"] += item.count
+        return dict(counts)

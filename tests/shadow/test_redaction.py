@@ -1,0 +1,102 @@
+"""Nothing secret leaves memory: not in a difference's texts, not in an example."""
+
+from __future__ import annotations
+
+import pytest
+
+from differ.facts import Atom, Difference
+from shadow.redaction import DifferenceRedactor, redacted_answer, skeleton
+from traffic.message import Failure, Response
+from traffic.redact import MARK, Redactor
+
+REDACTOR = Redactor(["set-cookie", "x-api-key", "cookie"], ["$..token", "$.user.ssn", "$.items[*].pin"], b"k" * 32)
+KEPT = DifferenceRedactor(REDACTOR)
+
+
+def texts(aspect: str, location: str, primary: str | None, candidate: str | None) -> tuple[str | None, str | None]:
+    kept = KEPT.text(Difference(Atom("GET /a", "200/200", aspect, location, "value"), primary, candidate, location))
+    return kept.primary, kept.candidate
+
+
+@pytest.mark.parametrize(
+    ("aspect", "location"),
+    [
+        ("body", "$.token"),
+        ("body", '$["auth"].token'),
+        ("body", "$.items[3].token"),
+        ("body", "$.token.inner[0]"),
+        ("body", "$.user.ssn"),
+        ("body", "$.items[7].pin"),
+        ("header", "x-api-key"),
+        ("header", "set-cookie"),
+        ("cookie", "sessionid"),
+    ],
+)
+def test_secret_place_gets_tokens(aspect: str, location: str) -> None:
+    primary, candidate = texts(aspect, location, "hunter2", "hunter3")
+    assert primary is not None
+    assert candidate is not None
+    assert primary.startswith(MARK)
+    assert candidate.startswith(MARK)
+    assert primary != candidate
+
+
+def test_equal_secrets_stay_equal_and_absent_stays_absent() -> None:
+    primary, candidate = texts("body", "$.token", "same", "same")
+    assert primary == candidate
+    assert texts("body", "$.token", None, "x")[0] is None
+
+
+@pytest.mark.parametrize("location", ["$.name", "$.users[0].name", "$.ssn", "$.pin", "$"])
+def test_other_place_keeps_its_text(location: str) -> None:
+    assert texts("body", location, "Ann", "Bob") == ("Ann", "Bob")
+
+
+def test_object_that_holds_a_secret_is_redacted_inside() -> None:
+    primary, _ = texts("body", "$.user", '{"name": "Ann", "ssn": "123-45", "token": "hunter2"}', None)
+    assert primary is not None
+    assert "Ann" in primary
+    assert "hunter2" not in primary
+    assert "123-45" not in primary
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "Ann", "token": "hunter2", "much": "mo',
+        '{"\\u0074oken": "hunter2',
+        '[{"token":"hunter2"',
+        "a=1&token=hunter2&b",
+    ],
+)
+def test_cut_text_that_names_a_secret_is_withheld(text: str) -> None:
+    primary, _ = texts("body", "$", text, None)
+    assert primary is not None
+    assert "hunter2" not in primary
+
+
+def test_location_header_keeps_its_path() -> None:
+    assert texts("header", "location", "/next?token=hunter2&a=1", "/next")[1] == "/next"
+    assert "hunter2" not in (texts("header", "location", "/next?token=hunter2&a=1", "/next")[0] or "")
+
+
+def test_answer_is_kept_with_its_decoded_body_redacted() -> None:
+    answer = Response(200, ((b"Set-Cookie", b"s=hunter2"), (b"content-type", b"application/json")), b"\x1f\x8bcoded")
+    kept = redacted_answer(REDACTOR, answer, b'{"token": "hunter2", "a": 1}')
+    assert isinstance(kept, Response)
+    assert b"hunter2" not in kept.body + b"".join(value for _, value in kept.headers)
+    assert b'"a": 1' in kept.body
+
+
+def test_body_that_could_not_be_decoded_is_not_kept() -> None:
+    kept = redacted_answer(REDACTOR, Response(200, (), b"coded hunter2"), None)
+    assert isinstance(kept, Response)
+    assert (kept.body, kept.truncated) == (b"", True)
+
+
+def test_failure_is_kept_as_it_is() -> None:
+    assert redacted_answer(REDACTOR, Failure("timeout"), None) == Failure("timeout")
+
+
+def test_skeleton_holds_the_value_at_its_place() -> None:
+    assert skeleton('$.a["b c"][4].d', 1) == {"a": {"b c": [{"d": 1}]}}

@@ -1,0 +1,206 @@
+"""Those who count over many exchanges, and the memory they keep."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from differ.facts import Atom, Difference, Judgement
+from gate.facts import Evidence, LatencyEvidence
+from gate.policy import Policy, policy_for
+from shadow.builds import Builds
+from shadow.comparison import Compared
+from shadow.endings import ExampleOffers
+from shadow.faults import place_of
+from shadow.latency_watch import LatencyWatch
+from shadow.modes import Modes
+from shadow.rollback_watch import RollbackWatch
+from traffic.message import Answer, Exchange, Failure, Request, Response, Side
+from traffic.outcome import Verdict
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+POLICY: Policy = policy_for("demo", 0.999, 0.05, {"latency": {"calibrate": 10}})
+
+
+def compared(
+    verdict: Verdict = Verdict.MATCH,
+    live_side: Side = Side.CANDIDATE,
+    primary: Answer | None = None,
+    candidate: Answer | None = None,
+    client: str = "c",
+    build: str = "b1",
+    primary_ms: float = 5.0,
+    candidate_ms: float = 5.0,
+    path: str = "$.a",
+) -> Compared:
+    differences = (Difference(Atom("GET /a", "200/200", "body", path, "value"), "1", "2", path),)
+    judgement = Judgement(verdict, differences if verdict is Verdict.MISMATCH else ())
+    exchange = Exchange("b", 1, "GET /a", client, live_side, 1.0, 1.0, Request("GET", b"/a"), Response(200))
+    return Compared(
+        exchange,
+        "epoch",
+        build,
+        primary or Response(200),
+        candidate or Response(200),
+        b"",
+        b"",
+        primary_ms,
+        candidate_ms,
+        judgement,
+    )
+
+
+def test_canary_goes_on_with_the_evidence_of_the_shadow_phase() -> None:
+    clock = Clock()
+    modes = Modes(clock, quiet_s=600.0)
+    sides = [Side.PRIMARY, Side.CANDIDATE, Side.PRIMARY, Side.CANDIDATE]
+    assert {modes.of("r", side) for side in sides} == {"shadow"}
+
+
+def test_route_whose_primary_serves_nobody_any_more_changes_its_mode() -> None:
+    clock = Clock()
+    modes = Modes(clock, quiet_s=600.0)
+    assert modes.of("r", Side.CANDIDATE) == "shadow"
+    clock.now += 601.0
+    assert modes.of("r", Side.CANDIDATE) == "reverse"
+    assert modes.of("r", Side.PRIMARY) == "shadow"
+    assert modes.of("r", Side.CANDIDATE) == "shadow"
+
+
+def test_build_is_the_header_s_or_the_last_one_seen() -> None:
+    builds = Builds("X-Build")
+    assert builds.of(Response(200)) == ""
+    assert builds.of(Response(200, ((b"x-BUILD", b"abc"),))) == "abc"
+    assert builds.of(Failure("timeout")) == "abc"
+    assert builds.of(Response(502)) == "abc"
+
+
+def test_route_that_serves_nobody_from_the_candidate_is_not_watched() -> None:
+    watch = RollbackWatch(POLICY, Clock())
+    for number in range(200):
+        assert watch.observe(compared(Verdict.MISMATCH, Side.PRIMARY, client=str(number)), "u") is None
+
+
+def test_mismatches_of_many_clients_trip() -> None:
+    watch = RollbackWatch(POLICY, Clock())
+    trips = [watch.observe(compared(Verdict.MISMATCH, client=str(number)), "u") for number in range(50)]
+    first = next(trip for trip in trips if trip)
+    assert not first.hard
+    assert trips.index(first) >= 2
+
+
+def test_one_client_that_repeats_itself_does_not_trip() -> None:
+    watch = RollbackWatch(POLICY, Clock())
+    assert not any(watch.observe(compared(Verdict.MISMATCH), "u") for _ in range(500))
+
+
+def test_answer_that_only_the_candidate_gives_away_trips_at_once() -> None:
+    watch = RollbackWatch(POLICY, Clock())
+    trip = watch.observe(compared(Verdict.MISMATCH, primary=Response(403), candidate=Response(200)), "u")
+    assert trip is not None
+    assert trip.hard
+
+
+def test_new_build_starts_the_detector_anew() -> None:
+    watch = RollbackWatch(POLICY, Clock())
+    for number in range(3):
+        watch.observe(compared(Verdict.MISMATCH, client=str(number)), "u")
+    before = watch._routes["GET /a"].detector.level
+    watch.observe(compared(Verdict.MATCH, build="b2"), "u")
+    assert watch._routes["GET /a"].detector.level < before
+
+
+async def nothing_known(route: str) -> Evidence:
+    return Evidence(route)
+
+
+def watching(recall: object = nothing_known) -> LatencyWatch:
+    watch = LatencyWatch(POLICY, Clock(), recall)  # type: ignore[arg-type]
+    asyncio.run(watch.prepare("GET /a", "epoch"))
+    return watch
+
+
+def test_equal_speed_is_no_finding() -> None:
+    watch = watching()
+    for number in range(500):
+        _, findings = watch.observe(compared(primary_ms=5.0 + number % 7, candidate_ms=5.0 + (number + 3) % 7))
+        assert findings == []
+
+
+def test_slower_candidate_is_found_once_per_quantile() -> None:
+    watch = watching()
+    found = []
+    for number in range(200):
+        _, findings = watch.observe(compared(primary_ms=5.0 + number % 3, candidate_ms=500.0))
+        found += findings
+    assert sorted(finding.atom.path for finding in found) == ["p50", "p95", "p99"]
+    assert "500" not in found[0].atom.cluster_id
+    assert "more than" in found[0].detail
+
+
+def test_timeouts_count_as_the_longest_latency() -> None:
+    watch = watching()
+    found = []
+    for _ in range(60):
+        _, findings = watch.observe(compared(candidate=Failure("timeout"), candidate_ms=0.1))
+        found += findings
+    assert found
+
+
+def test_refused_connections_say_nothing_about_speed() -> None:
+    watch = watching()
+    for _ in range(60):
+        assert watch.observe(compared(candidate=Failure("refused"), candidate_ms=0.1)) == ([], [])
+
+
+def test_frozen_thresholds_of_the_store_are_used_again() -> None:
+    async def recall(route: str) -> Evidence:
+        return Evidence(route, epoch="epoch", latency=(LatencyEvidence("p50", 7.0, 12.0, 0, 100),))
+
+    watch = watching(recall)
+    counts, findings = watch.observe(compared(primary_ms=5.0, candidate_ms=13.0))
+    assert [(line.tau, line.threshold_ms, line.candidate_slow_only) for line in counts] == [("p50", 7.0, 1)]
+    assert findings[0].count == 101
+
+
+def test_store_that_is_away_does_not_stop_the_claim() -> None:
+    async def recall(route: str) -> Evidence:
+        raise OSError("away")
+
+    assert watching(recall).knows("GET /a", "epoch")
+
+
+def test_examples_are_offered_at_first_and_then_now_and_then() -> None:
+    clock = Clock()
+    offers = ExampleOffers(clock, first=2)
+    assert [offers.wanted({"x"}) for _ in range(4)] == [True, True, False, False]
+    assert offers.wanted({"x", "new"})
+    clock.now += 10.0
+    assert offers.wanted({"x"})
+
+
+def test_fault_is_told_without_its_text() -> None:
+    try:
+        int("hunter2")
+    except ValueError as error:
+        told = place_of(error)
+    assert "hunter2" not in told
+    assert told.startswith("ValueError at test_watches.py:")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOISE, Verdict.RACED, Verdict.INCONCLUSIVE])
+def test_what_is_no_evidence_does_not_move_the_detector(verdict: Verdict) -> None:
+    watch = RollbackWatch(POLICY, Clock())
+    for number in range(100):
+        watch.observe(compared(verdict, client=str(number)), None)
+    assert watch._routes["GET /a"].comparisons == 0
