@@ -53,6 +53,11 @@ class Difference:
     location: str = ""
     note: str = ""
 
+    @property
+    def shown_path(self) -> str:
+        """The generalised path for people: in HTML the tag or text of the place, which its atom does not hold."""
+        return self.location if self.atom.path.startswith("html:") and self.location else self.atom.path
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -69,4 +74,4 @@ class Judgement:
         """The sorted set of generalised paths, empty unless the verdict is mismatch."""
         if self.verdict is not Verdict.MISMATCH:
             return []
-        return sorted({difference.atom.path for difference in self.differences})
+        return sorted({difference.shown_path for difference in self.differences})

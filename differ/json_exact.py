@@ -1,0 +1,137 @@
+"""Parses untrusted JSON exactly: nothing that two clients could tell apart is lost, and no body can stop or crash it.
+
+orjson reads what it reads exactly; whatever it would bend (integers over 64 bit, duplicate keys, NaN, surrogates, huge
+exponents) goes to the standard parser with exact hooks. Depth and nodes are bounded before anything is built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from differ.budget import LimitHit
+from differ.numbers import Special, parse_fraction
+from rules.model import Limits
+
+BOM = b"\xef\xbb\xbf"
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_KEEP_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{},")))
+
+
+class InvalidJson(ValueError):
+    """The body is no JSON. The text says why and holds no payload."""
+
+
+class _DuplicateKeys(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed body. With `duplicates`, objects are Pairs: lists of members as they stand."""
+
+    value: Any
+    bom: bool = False
+    duplicates: bool = False
+    fast: bool = False
+    """Read by the fast parser: no special numbers inside."""
+
+
+class Pairs(list[Any]):
+    """An object with a name that stands twice: its (name, value) pairs in order."""
+
+
+def parse_both(primary: bytes, candidate: bytes, limits: Limits) -> tuple[Document | InvalidJson, Document | InvalidJson]:
+    """Both bodies, read by the same parser so that equal numbers look equal. Raises LimitHit with the side in its text."""
+    sides = (("primary", primary), ("candidate", candidate))
+    for side, body in sides:
+        _bound(side, body, limits)
+    fast = all(_fast_is_exact(body) for _, body in sides)
+    documents = [_parse(side, body, fast) for side, body in sides]
+    if fast and None in documents:
+        documents = [_parse(side, body, False) for side, body in sides]
+    first, second = documents
+    assert first is not None
+    assert second is not None
+    return first, second
+
+
+def parse_one(body: bytes, limits: Limits) -> Document:
+    """One body. Raises InvalidJson or LimitHit."""
+    _bound("the", body, limits)
+    document = _parse("the", body, False)
+    if isinstance(document, InvalidJson):
+        raise document
+    assert document is not None
+    return document
+
+
+def _bound(side: str, body: bytes, limits: Limits) -> None:
+    """Refuses what is too deep or too large to be walked. Counting brackets is an upper bound that is almost always enough."""
+    if body.count(b"[") + body.count(b"{") <= limits.depth and body.count(b",") < limits.nodes // 2:
+        return
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    structure = b"".join(plain.split(b'"')[::2]).translate(None, _KEEP_BRACKETS)
+    if len(structure) > limits.nodes:
+        raise LimitHit(f"{side} body: more than {limits.nodes} nodes (limits.nodes)")
+    depth = 0
+    for byte in structure.translate(None, b","):
+        if byte in b"[{":
+            depth += 1
+            if depth > limits.depth:
+                raise LimitHit(f"{side} body: nested deeper than {limits.depth} levels (limits.depth)")
+        else:
+            depth -= 1
+
+
+def _fast_is_exact(body: bytes) -> bool:
+    """No run of 19 digits (an integer orjson may round), no exponent, no escaped quote-like name."""
+    return b"0" * 19 not in body.translate(_DIGITS) and b"\\u003" not in body and not body.startswith(BOM)
+
+
+def _parse(side: str, body: bytes, fast: bool) -> Document | InvalidJson | None:
+    """The document; None where the fast parser is not sure."""
+    if fast:
+        try:
+            value = orjson.loads(body)
+            if orjson.dumps(value).count(b":") == body.count(b":"):
+                return Document(value, fast=True)
+        except (orjson.JSONDecodeError, TypeError, RecursionError):
+            pass
+        return None
+    bom = body.startswith(BOM)
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return InvalidJson(f"{side} body is not UTF-8")
+    if bom:
+        text = text[1:]
+    try:
+        return Document(_exact(text, _object), bom)
+    except _DuplicateKeys:
+        return Document(_exact(text, _pairs), bom, duplicates=True)
+    except RecursionError as error:
+        raise LimitHit(f"{side} body: nested too deep for this interpreter") from error
+    except ValueError as error:
+        at = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        return InvalidJson(f"{side} body is no valid JSON{at}")
+
+
+def _exact(text: str, hook: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    return json.loads(text, object_pairs_hook=hook, parse_float=parse_fraction, parse_constant=Special)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _DuplicateKeys
+    return made
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> Any:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else Pairs(pairs)
