@@ -13,7 +13,7 @@ import typer
 
 from gate.policy import Policy, policy_for
 from rules.model import RuleSet
-from settings.load import load_settings
+from settings.load import SettingsError, load_settings
 from settings.model import Settings
 from settings.rulefiles import read_rules
 from store.database import Store, open_store
@@ -46,14 +46,17 @@ def policy_of(settings: Settings) -> Policy:
     """The gate's policy as configured."""
     gate = settings.gate
     overrides = gate.model_dump(exclude={"profile", "parity", "alpha"})
-    return policy_for(gate.profile, gate.parity, gate.alpha, overrides)
+    try:
+        return policy_for(gate.profile, gate.parity, gate.alpha, overrides)
+    except ValueError as error:
+        raise SettingsError(f"{settings.source or 'configuration'}: {error}") from error
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]]) -> Made:
     """Runs `work` with the configured store, migrated to this release, and closes it."""
 
     async def run() -> Made:
-        store = open_store(settings.store_url)
+        store = open_store(settings.store_url, max_open_units=settings.gate.unit.max_open)
         try:
             await store.upgrade()
             return await work(store)

@@ -30,7 +30,7 @@ def demo(
     once: Annotated[
         bool, typer.Option("--once", help="End after the report; exit 0 when exactly the planted defects were found.")
     ] = False,
-    requests: Annotated[int, typer.Option(min=1, max=100_000, help="How many requests the demo's clients send.")] = 2600,
+    requests: Annotated[int, typer.Option(min=200, max=100_000, help="How many requests the demo's clients send.")] = 2600,
     folder: Annotated[Path | None, typer.Option(help="Keep everything in this folder.", show_default=False)] = None,
     fix: Annotated[
         str, typer.Option(help="Turn planted defects off: ids from demo/defects.yaml, comma-separated, or 'all'.")
@@ -97,8 +97,8 @@ async def _drive(url: str, requests: int) -> None:
         report = await demo_traffic.run(
             url, requests=requests, seed=SEED, progress=lambda done, _: progress.update(bar, completed=done)
         )
-    if report.failures:
-        raise CommandError(f"{report.failures} client requests failed through the proxy: that must never happen", Exit.BROKEN)
+    if report.failed:
+        raise CommandError(f"{report.failed} client requests failed through the proxy: {report.failures[0]}", Exit.BROKEN)
 
 
 async def _report(stage: object, ledgers: dict[str, Ledger], fix: str) -> int:
@@ -106,7 +106,7 @@ async def _report(stage: object, ledgers: dict[str, Ledger], fix: str) -> int:
     from demo import truth
 
     assert isinstance(stage, Stage)
-    rows = await stage.store.route_rows()
+    rows = await stage.store.route_rows(now=now())
     out.print(parity_table(judged_rows(rows, policy_of(stage.settings), now())))
     clusters = await stage.store.clusters()
     outcome = truth.check(((c.atom.route, c.atom.aspect, c.atom.path) for c in clusters), fix)

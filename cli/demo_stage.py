@@ -45,6 +45,8 @@ timeout = "10s"
 profile = "demo"
 [gate.latency]
 p50 = [2.0, "150ms"]
+p95 = [10.0, "2s"]
+p99 = [10.0, "2s"]
 calibrate = 20
 [routes]
 openapi = ["openapi.json"]

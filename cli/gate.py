@@ -37,7 +37,7 @@ def show_gate(
     settings = load(config)
 
     async def read(store: Store) -> tuple[Evidence, RouteStanding]:
-        return await store.evidence(route), await store.standing(route)
+        return await store.evidence(route, now=now()), await store.standing(route)
 
     evidence, standing = with_store(settings, read)
     verdict = evaluate(evidence, standing, policy_of(settings), now())
@@ -67,7 +67,7 @@ def verdict_document(verdict: GateVerdict, standing: RouteStanding) -> dict[str,
 def plan(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Further clean comparisons each route needs until it passes."""
     settings = load(config)
-    rows = with_store(settings, lambda store: store.route_rows())
+    rows = with_store(settings, lambda store: store.route_rows(now=now()))
     judged = judged_rows(rows, policy_of(settings), now())
     if json:
         show_json({"routes": [{"route": row.route, "n": v.n, "k": v.k, "clean_needed": v.clean_needed} for row, v in judged]})

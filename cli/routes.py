@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def show_routes(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the parity table (the default). Exit 1 when a route's parity is broken, 3 when one is undecided, 0 when all hold."""
     settings = load(config)
-    rows = with_store(settings, lambda store: store.route_rows())
+    rows = with_store(settings, lambda store: store.route_rows(now=now()))
     judged = judged_rows(rows, policy_of(settings), now())
     if json:
         show_json({"routes": [route_document(row, verdict) for row, verdict in judged]})

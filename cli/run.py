@@ -42,6 +42,7 @@ def up(config: ConfigOption = None) -> None:
 def parts_of(settings: Settings, env: Mapping[str, str], logs: Path | None = None) -> list[Part]:
     """The processes of one machine. The proxy comes first, so that it also ends first and hands over what it holds."""
     from dashboard.launch import command as dashboard_command
+    from dashboard.launch import environment
 
     own = [sys.executable, "-m", "cli.main"]
     flags = ["--config", str(settings.source)] if settings.source is not None else []
@@ -53,7 +54,7 @@ def parts_of(settings: Settings, env: Mapping[str, str], logs: Path | None = Non
     return [
         Part("proxy", [*own, "proxy", *flags], inherited, log("proxy")),
         Part("shadow", [*own, "shadow", *flags], inherited, log("shadow")),
-        Part("dashboard", dashboard_command(settings), inherited, log("dashboard"), essential=False),
+        Part("dashboard", dashboard_command(settings), environment(settings, env), log("dashboard"), essential=False),
     ]
 
 
@@ -84,7 +85,6 @@ def proxy(config: ConfigOption = None) -> None:
 def shadow(config: ConfigOption = None) -> None:
     """Run the mirror worker alone: send the copies, judge, record."""
     from shadow.serve import serve
-    from store.reconcile import reconcile
 
     settings = load(config)
     key = read_key(settings.key_path)
@@ -95,10 +95,9 @@ def shadow(config: ConfigOption = None) -> None:
         say(f"shadow: {warning}")
 
     async def run() -> None:
-        store = open_store(settings.store_url)
+        store = open_store(settings.store_url, max_open_units=settings.gate.unit.max_open)
         try:
             await store.upgrade()
-            await reconcile(store, settings.state_dir)
             await serve(settings, key, rules, store, lambda: say(f"shadow: mirrors to {settings.candidate.url}"), routes)
         finally:
             await store.close()
@@ -108,15 +107,12 @@ def shadow(config: ConfigOption = None) -> None:
 
 def dashboard(config: ConfigOption = None) -> None:
     """Run the dashboard alone."""
-    from dashboard.launch import command
+    from dashboard.launch import command, environment
 
     settings = load(config)
     say(f"dashboard: http://{settings.dashboard.listen}")
-    env = dict(os.environ)
-    if settings.source is not None:
-        env["PARITYGATE_CONFIG"] = str(settings.source)
     arguments = command(settings)
-    os.execvpe(arguments[0], arguments, env)
+    os.execvpe(arguments[0], arguments, environment(settings))
 
 
 async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:

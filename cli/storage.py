@@ -6,7 +6,7 @@ import typer
 
 from cli.codes import Exit
 from cli.console import say, show, show_json
-from cli.context import ConfigOption, JsonOption, load, with_store
+from cli.context import ConfigOption, JsonOption, load, now, with_store
 from store.database import Store
 
 storage = typer.Typer(name="store", help="The store: migrations and integrity.", no_args_is_help=True)
@@ -31,14 +31,23 @@ def upgrade(config: ConfigOption = None) -> None:
 
 @storage.command("check")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check that the ledger's equations hold for every route."""
-    ledgers = with_store(load(config), lambda store: store.ledgers())
-    broken = {route: ledger.violations() for route, ledger in ledgers.items() if ledger.violations()}
+    """Check the ledger's equations, the rows' references and the audit chain. Exit 1 when anything is wrong."""
+    problems = with_store(load(config), lambda store: store.check())
     if json:
-        show_json({"routes": len(ledgers), "violations": broken})
+        show_json({"problems": problems})
     else:
-        for route, sentences in broken.items():
-            for sentence in sentences:
-                show(f"{route}: {sentence}")
-        show(f"{len(ledgers)} routes, {len(broken)} with violations of the ledger's equations")
-    raise typer.Exit(Exit.BROKEN if broken else Exit.OK)
+        for sentence in problems:
+            show(sentence)
+        show(f"{len(problems)} problems")
+    raise typer.Exit(Exit.BROKEN if problems else Exit.OK)
+
+
+@storage.command("prune")
+def prune(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Delete examples and charts older than [store] retention; counters and the audit stay."""
+    settings = load(config)
+    rows = with_store(settings, lambda store: store.prune(now() - settings.store.retention))
+    if json:
+        show_json({"rows": rows})
+    else:
+        show(f"{rows} rows deleted")

@@ -73,7 +73,7 @@ class Supervisor:
         """Ends `wait`; for signal handlers."""
         self._stopping.set()
 
-    async def stop(self, patience: float = 15.0) -> None:
+    async def stop(self, patience: float = 20.0) -> None:
         """Ends every child: SIGTERM in the order of the parts, one after the other, then SIGKILL for what is left after `patience`."""
         self._stopping.set()
         for child in self._children.values():

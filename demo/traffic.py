@@ -74,7 +74,7 @@ class _Tally:
 
 
 async def run(
-    base_url: str, requests: int = 2600, seed: int = 7, rate: float = 110.0, progress: Progress | None = None
+    base_url: str, requests: int = 2600, seed: int = 7, rate: float = 90.0, progress: Progress | None = None
 ) -> TrafficReport:
     """Sends `requests` requests to `base_url`, at most `rate` a second and eight at a time, and reports what came back.
 

@@ -16,7 +16,7 @@ from differ.findings import Findings, Found
 from differ.html_tokens import Token, tokens
 from differ.in_force import InForce
 from differ.json_exact import Document, InvalidJson, parse_both
-from differ.links import all_bases, link
+from differ.links import Addresses, link
 from differ.paths import general
 from differ.relation import masked_relation
 from differ.validation_errors import field_differences
@@ -148,13 +148,14 @@ class BodyComparison:
     def _token(self, token: Token) -> object:
         if token.kind != "start" or not self.force.class1("repr:url"):
             return token.key
-        bases = all_bases(self.force.rules.bases)
-        folded = [(name, _folded(value, bases) if name in _LINK_ATTRIBUTES else value) for name, value in token.attributes]
+        folded = [
+            (name, _folded(value, self.force.own) if name in _LINK_ATTRIBUTES else value) for name, value in token.attributes
+        ]
         return (token.kind, token.name, tuple(folded))
 
 
-def _folded(value: str, bases: tuple[str, ...]) -> object:
-    return link(value, bases, ()) or value
+def _folded(value: str, own: Addresses) -> object:
+    return link(value, own, ()) or value
 
 
 def _token_text(token: Token | None) -> str | None:

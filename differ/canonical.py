@@ -68,7 +68,7 @@ class Canon:
             if at is not None:
                 return f"@{at}"
             if self.walk.links and value[:4].lower() == "http":
-                folded = link(value, self.walk.bases, ())
+                folded = link(value, self.walk.own, ())
                 if folded is not None:
                     return f"<{folded}"
         return json.dumps(value)

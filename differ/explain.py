@@ -15,6 +15,7 @@ from differ.json_exact import InvalidJson, parse_one
 from differ.paths import exact
 from differ.walk import Walk
 from rules.load import EMPTY
+from traffic.message import Request
 
 MAX_PAIRS = 50
 MAX_STRING = 4_096
@@ -33,7 +34,7 @@ def explain(primary_body: bytes, candidate_body: bytes) -> str:
         return f"{_first_difference(primary_body, candidate_body)} (not compared as JSON: {error})"
     if one.duplicates or other.duplicates:
         return "A name stands twice in one object: which value counts depends on the parser."
-    force = in_force(EMPTY, "GET", "/", 200, "application/json", _NO_DAY)
+    force = in_force(EMPTY, Request("GET", b"/"), "/", 200, "application/json", _NO_DAY)
     walk = Walk(force, Budget(EMPTY.limits.nodes), Correlations(), fast=False)
     try:
         walk.walk(one.value, other.value, walk.start())

@@ -9,7 +9,7 @@ from differ.decode import coding_names
 from differ.explains import MISSING, Correlations, close, explains
 from differ.findings import Findings, Found
 from differ.in_force import InForce
-from differ.links import all_bases, link, link_header
+from differ.links import link, link_header
 from differ.moments import http_moment
 from differ.numbers import parse_fraction, within
 from rules.model import Rule
@@ -103,23 +103,23 @@ def _forms(name: str, a: str | None, b: str | None, force: InForce, coded: bool)
     if name == "content-disposition" and force.class1("header:disposition"):
         yield _LABEL.sub(_lower, a), _LABEL.sub(_lower, b)
     if force.class1("repr:url"):
-        bases = all_bases(force.rules.bases)
+        own = force.own
         if name in _LINKS:
-            one, other = link(a, bases, (), relative=True), link(b, bases, (), relative=True)
+            one, other = link(a, own, (), relative=True), link(b, own, (), relative=True)
             if one is not None:
                 yield one, other
         elif name == "link":
-            parsed = link_header(a, bases, ())
+            parsed = link_header(a, own, ())
             if parsed is not None:
-                yield parsed, link_header(b, bases, ())
+                yield parsed, link_header(b, own, ())
 
 
 def _dropped_query(a: str | None, b: str | None, force: InForce) -> bool:
-    drop, bases = force.rules.drop_query, all_bases(force.rules.bases)
+    drop, own = force.rules.drop_query, force.own
     if not drop or not force.class1("repr:url"):
         return False
-    one = link(a, bases, drop, relative=True)
-    return one is not None and one == link(b, bases, drop, relative=True)
+    one = link(a, own, drop, relative=True)
+    return one is not None and one == link(b, own, drop, relative=True)
 
 
 def _lower(found: re.Match[str]) -> str:

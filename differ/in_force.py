@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from differ.links import Addresses, addresses
 from rules.automaton import State
 from rules.jsonpath import Location, locate
 from rules.model import Rank, Rule, RuleSet, template_of
+from traffic.message import Request
 
 CLASS1_RANK: Rank = ()
 """Less than the rank of any rule: `exact` cancels representation normalisers too."""
@@ -25,6 +27,7 @@ class InForce:
     live: tuple[Rule, ...]
     expired: tuple[Rule, ...]
     has_exact: bool
+    own: Addresses
     _body: dict[int, Rule] = field(default_factory=dict)
     _body_expired: dict[int, Rule] = field(default_factory=dict)
     _places: dict[Location, list[Rule]] = field(default_factory=dict)
@@ -70,16 +73,22 @@ class InForce:
         return [self._body_expired[number] for number in state.accepted if number in self._body_expired]
 
 
-def in_force(rules: RuleSet, method: str, route: str, status: int, content_type: str, today: date) -> InForce:
+def in_force(rules: RuleSet, request: Request, route: str, status: int, content_type: str, today: date) -> InForce:
     """The rules of `rules` for one pair: scope is judged by the primary's status and media type."""
     template = template_of(route)
     live: list[Rule] = []
     expired: list[Rule] = []
     for rule in rules.all_rules:
-        if rule.scope.admits(method, template, status, content_type):
+        if rule.scope.admits(request.method, template, status, content_type):
             (expired if rule.expired(today) else live).append(rule)
     made = InForce(
-        rules, method, today, tuple(live), tuple(expired), any(r.action == "exact" and r.target == "body" for r in live)
+        rules,
+        request.method,
+        today,
+        tuple(live),
+        tuple(expired),
+        any(r.action == "exact" and r.target == "body" for r in live),
+        addresses(rules.bases, request),
     )
     alive, dead = {id(rule) for rule in live}, {id(rule) for rule in expired}
     for number, rule in enumerate(rules.body_rules):

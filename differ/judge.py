@@ -50,7 +50,7 @@ def judge(
     if isinstance(candidate, Failure):
         atom = Atom(route, f"{primary.status}/-", "transport", "$", candidate.reason)
         return Judgement(Verdict.MISMATCH, (Difference(atom, str(primary.status), None, "$", candidate.detail[:200]),))
-    force = in_force(rules, request.method, route, primary.status, media_type(primary.headers), today)
+    force = in_force(rules, request, route, primary.status, media_type(primary.headers), today)
     pair = _Pair(request, route, primary, candidate, force, correlations or Correlations(), identity_headers)
     try:
         return pair.judge()

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from rules.model import Bases
+from traffic.message import Request, first_header
 
 MAX_LINK = 8_192
 _ABSOLUTE = re.compile(r"https?://[^\s\"<>\\]+", re.IGNORECASE)
 _HEADER_LINK = re.compile(r"<([^>]*)>([^,<]*)")
 OWN = "\0own"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The backends' own addresses, longest first, and the origin the client asked (empty when it is not known)."""
+
+    bases: tuple[str, ...] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +33,11 @@ class Link:
     fragment: str
 
 
-def link(text: object, bases: tuple[str, ...], drop: tuple[tuple[str, str], ...], *, relative: bool = False) -> Link | None:
-    """The link that `text` is, seen from the side whose own addresses are `bases`; None when it is none.
+def link(text: object, own: Addresses, drop: tuple[tuple[str, str], ...], *, relative: bool = False) -> Link | None:
+    """The link that `text` is; None when it is none. `drop` is left out of the queries of our own links only.
 
-    `relative` also takes links without a host, and makes the own address and none the same (redirect targets).
+    `relative` also takes links without a host, and makes the own address, the asked origin and none the same (redirect targets
+    resolve against what was asked). Elsewhere the origin stays what it is: a backend's inner address in its place is a difference.
     """
     if not isinstance(text, str) or len(text) > MAX_LINK:
         return None
@@ -35,9 +45,11 @@ def link(text: object, bases: tuple[str, ...], drop: tuple[tuple[str, str], ...]
         if not relative or not text.startswith(("/", "?")) or text.startswith("//"):
             return None
         return _parts("" if relative else OWN, text, drop)
-    for base in bases:
+    for base in own.bases:
         if text.startswith(base) and text[len(base) : len(base) + 1] in ("", "/", "?", "#"):
             return _parts("" if relative else OWN, text[len(base) :], drop)
+    if own.origin and text.startswith(own.origin) and text[len(own.origin) : len(own.origin) + 1] in ("", "/", "?", "#"):
+        return _parts("" if relative else own.origin, text[len(own.origin) :], drop)
     host_end = min((at for at in (text.find(mark, 8) for mark in "/?#") if at >= 0), default=len(text))
     return _parts(text[:host_end], text[host_end:], ())
 
@@ -52,19 +64,27 @@ def _parts(base: str, rest: str, drop: tuple[tuple[str, str], ...]) -> Link:
     return Link(base, path, None if not kept and len(pairs) > len(kept) else tuple(kept), hash_mark + fragment)
 
 
-def all_bases(bases: Bases) -> tuple[str, ...]:
-    """Both sides' addresses, longest first: either side may name either backend."""
-    return tuple(sorted({*bases.primary, *bases.candidate}, key=len, reverse=True))
+def addresses(bases: Bases, request: Request) -> Addresses:
+    """Both sides' addresses (either side may name either backend), and what the client asked.
+
+    The origin counts only where both its parts are known, as they are behind the proxy: a redirect from https to http is no match.
+    """
+    host = first_header(request.headers, b"host")
+    scheme = first_header(request.headers, b"x-forwarded-proto")
+    origin = ""
+    if host and scheme in (b"http", b"https"):
+        origin = f"{scheme.decode('ascii')}://{host.decode('latin-1')}"
+    return Addresses(tuple(sorted({*bases.primary, *bases.candidate}, key=len, reverse=True)), origin)
 
 
-def link_header(value: str, bases: tuple[str, ...], drop: tuple[tuple[str, str], ...]) -> tuple[object, ...] | None:
+def link_header(value: str, own: Addresses, drop: tuple[tuple[str, str], ...]) -> tuple[object, ...] | None:
     """A Link header (RFC 8288) as a sorted tuple of targets and parameters; None when it is none."""
     found = _HEADER_LINK.findall(value)
     if not found or len(value) > MAX_LINK:
         return None
     made = []
     for target, parameters in found:
-        folded = link(target, bases, drop, relative=True)
+        folded = link(target, own, drop, relative=True)
         terms = tuple(sorted(part.strip().replace('"', "") for part in parameters.split(";") if part.strip()))
         made.append((repr(folded) if folded is not None else target, terms))
     return tuple(sorted(made))

@@ -17,7 +17,7 @@ from differ.budget import Budget, LimitHit
 from differ.explains import MISSING, Correlations, explains, type_name
 from differ.findings import Findings, Found
 from differ.in_force import InForce
-from differ.links import all_bases, link
+from differ.links import link
 from differ.moments import moment
 from differ.numbers import is_number, same_number
 from differ.relation import relation
@@ -50,7 +50,7 @@ class Walk:
         self.correlations = correlations
         self.fast = fast
         self.findings = Findings()
-        self.bases = all_bases(force.rules.bases)
+        self.own = force.own
         self.drop = force.rules.drop_query
         self.datetimes = force.class1("repr:datetime") and not plain
         self.links = force.class1("repr:url") and not plain
@@ -222,10 +222,10 @@ class Walk:
             if one is not None and one == moment(b):
                 return True
         if self.links and a[:4].lower() == "http":
-            one_link, other_link = link(a, self.bases, ()), link(b, self.bases, ())
+            one_link, other_link = link(a, self.own, ()), link(b, self.own, ())
             if one_link is not None and one_link == other_link:
                 return True
-            if self.drop and one_link is not None and link(a, self.bases, self.drop) == link(b, self.bases, self.drop):
+            if self.drop and one_link is not None and link(a, self.own, self.drop) == link(b, self.own, self.drop):
                 self.findings.applied.add("drop_query")
                 return True
         return False

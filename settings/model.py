@@ -137,6 +137,7 @@ class Latency(Section):
     p50: tuple[float, Duration] | None = Field(None, description="e.g. [1.10, '5ms']")
     p95: tuple[float, Duration] | None = None
     p99: tuple[float, Duration] | None = None
+    required: bool | None = Field(None, description="whether the latency claim blocks (default true, demo false)")
     calibrate: int | None = Field(None, ge=10, description="primary samples before the thresholds are frozen (default 5000)")
 
 
@@ -156,6 +157,7 @@ class Canary(Section):
     """Steps between shadow and cutover, as shares of clients."""
 
     steps: tuple[float, ...] | None = Field(None, description="default [0.01, 0.05, 0.25, 0.50], demo []")
+    dwell: tuple[Duration, ...] | None = Field(None, description="least time in each step; default ['1h', '4h', '24h', '24h']")
 
 
 class Gate(Section):

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
+import pytest
 
 from export.generated.parity_compare import differences
 
@@ -33,6 +34,8 @@ def check(path: Path) -> None:
     status, headers, body = asyncio.run(_ask(case, path))
     found = differences(case, _body(path, case["expected"]["body"]), status, headers, body)
     note = [f"(not set: {', '.join(unset)}; see README.md)"] if unset else []
+    if found and unset and status in (401, 403) and status != case["expected"]["status"]:
+        pytest.skip(f"the candidate asks who is there ({status}): set {', '.join(unset)}, see README.md")
     assert not found, "\n".join([f"{path.stem} does not answer as recorded:", *found, *note])
 
 

@@ -29,7 +29,7 @@ def test_nothing_in_it_expires_so_that_the_demo_stays_true() -> None:
 
 
 def test_every_rule_names_a_route_that_the_traffic_uses() -> None:
-    used = {template_of(step.route) for step in make_plan(2600, 7, 110.0)}
+    used = {template_of(step.route) for step in make_plan(2600, 7, 90.0)}
     assert {rule.scope.route for rule in _rules().rules} <= used
 
 

@@ -14,7 +14,7 @@ from demo.traffic_plan import SMALLEST_PLAN, Step, make_plan, write_routes
 from demo.truth import load_defects
 from demo.twins import Twins
 
-PLAN = make_plan(2600, 7, 110.0)
+PLAN = make_plan(2600, 7, 90.0)
 CREATES = {"POST /api/cart/items/", "POST /api/orders/", "POST /bench/records/", "DELETE /api/cart/items/{id}/"}
 
 
@@ -30,12 +30,12 @@ def test_the_plan_has_as_many_steps_as_asked_each_in_its_own_slot() -> None:
 
 
 def test_the_same_seed_makes_the_same_plan_and_another_seed_another() -> None:
-    assert make_plan(300, 7, 110.0) == make_plan(300, 7, 110.0)
-    assert make_plan(300, 7, 110.0) != make_plan(300, 8, 110.0)
+    assert make_plan(300, 7, 90.0) == make_plan(300, 7, 90.0)
+    assert make_plan(300, 7, 90.0) != make_plan(300, 8, 90.0)
 
 
 def test_at_the_default_rate_the_run_lasts_longer_than_the_gates_span() -> None:
-    assert PLAN[-1].due / 110.0 >= 22
+    assert PLAN[-1].due / 90.0 >= 22
 
 
 def test_at_least_four_faithful_routes_get_150_requests_from_many_clients_over_the_whole_run() -> None:
@@ -103,7 +103,7 @@ def test_there_are_anonymous_session_token_and_staff_clients() -> None:
 
 def test_a_plan_that_is_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match=f"needs at least {SMALLEST_PLAN}"):
-        make_plan(SMALLEST_PLAN - 1, 7, 110.0)
+        make_plan(SMALLEST_PLAN - 1, 7, 90.0)
 
 
 def test_a_rate_of_nothing_is_refused() -> None:

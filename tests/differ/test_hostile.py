@@ -20,7 +20,7 @@ from differ.html_tokens import tokens
 from differ.in_force import in_force
 from differ.walk import Walk
 from rules.load import rules_from_case
-from traffic.message import Response
+from traffic.message import Request, Response
 
 Say = Callable[..., tuple[str, list[str]]]
 CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": zstandard.compress}
@@ -102,7 +102,7 @@ def test_long_lists_of_two_values_cost_linear_work(rule: list[dict[str, Any]]) -
     """16,000 elements of 0 and 1 against 16,007 others: at most some tens of nodes visited per element."""
     one = [(at * 7919) % 5 % 2 for at in range(16_000)]
     other = [(at * 104_729) % 7 % 2 for at in range(16_007)]
-    force = in_force(rules_from_case({"rules": rule}), "GET", "/", 200, "application/json", date(2026, 1, 1))
+    force = in_force(rules_from_case({"rules": rule}), Request("GET", b"/"), "/", 200, "application/json", date(2026, 1, 1))
     walk = Walk(force, Budget(10_000_000), Correlations(), fast=True)
 
     walk.walk(one, other, walk.start())

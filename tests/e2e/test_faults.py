@@ -179,7 +179,7 @@ def test_killing_the_shadow_in_the_middle_hurts_nobody_and_every_loss_is_counted
             total = sum(ledgers.values(), Ledger())
             assert killed
             assert stage.supervisor.starts("shadow") == 2
-            assert report.failures == 0
+            assert report.failed == 0
             assert [text for ledger in ledgers.values() for text in ledger.violations()] == []
             assert total.seen == report.requests == total.served_primary
             assert set(total.lost) <= {"worker_died"}
