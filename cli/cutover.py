@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json as json_library
 import secrets
+from datetime import UTC, datetime
 from typing import Annotated
 
 import httpx
 import typer
 
 from cli.codes import CommandError, Exit
-from cli.console import cell, out, say, show_json, table
+from cli.console import cell, out, say, show, show_json, table
 from cli.context import ActorOption, ConfigOption, JsonOption, load, now, policy_of, with_store
 from gate import decision as decisions
 from gate.facts import Decision, State
@@ -157,7 +158,16 @@ def log(
     if json:
         show_json({"audit": [{name: getattr(row, name) for name in row.__slots__} for row in rows]})
         return
-    made = table("", ["seq", "actor", "action", "route", "before", "after", "detail"])
+    made = table("", ["seq", "at", "actor", "action", "route", "before", "after", "reason"])
     for row in rows:
-        made.add_row(*(cell(text) for text in (row.seq, row.actor, row.action, row.route, row.before, row.after, row.detail)))
+        at = datetime.fromtimestamp(row.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        before, after = _standing_in_words(row.before), _standing_in_words(row.after)
+        reason = json_library.loads(row.detail).get("reason", "")
+        made.add_row(*(cell(text) for text in (row.seq, at, row.actor, row.action, row.route, before, after, reason)))
     out.print(made)
+    show("the figures each decision rested on: --json")
+
+
+def _standing_in_words(text: str) -> str:
+    standing = json_library.loads(text)
+    return f"{standing['state']} {standing['weight_bp'] / 100:g} %"

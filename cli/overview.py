@@ -79,7 +79,8 @@ def _probe(url: str) -> str:
 def _print(health: dict[str, str], ledgers: dict[str, Ledger], total: Ledger) -> None:
     for name, state in health.items():
         show(f"{name}: {state}")
-    made = table("", ["route", "seen", "open", "pending", "mirrored", "skipped", "compared", "errors", "lost"], {"seen"})
+    figures = ["seen", "open", "pending", "mirrored", "skipped", "compared", "errors", "lost"]
+    made = table("", ["route", *figures], right=set(figures))
     for route, ledger in [*sorted(ledgers.items()), ("total", total)]:
         made.add_row(cell(route), *(cell(value) for value in _figures(ledger)))
     out.print(made)

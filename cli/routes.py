@@ -49,13 +49,16 @@ def show_routes(config: ConfigOption = None, json: JsonOption = False) -> None:
 @routes.command("import-django")
 def import_django(
     settings_module: Annotated[str, typer.Option("--settings", help="DJANGO_SETTINGS_MODULE of the monolith.")],
-    python: Annotated[str, typer.Option(help="The monolith's own interpreter (its virtual environment).")] = sys.executable,
+    python: Annotated[
+        str | None, typer.Option(help="The monolith's own interpreter, of its virtual environment; this one when left out.")
+    ] = None,
     project: Annotated[Path, typer.Option(help="The folder with manage.py.")] = Path("."),
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("routes-django.json"),
 ) -> None:
     """Ask Django for its URLconf and write the routes to a file for [routes] urlconf."""
     script = files("cli").joinpath("starter/django_urlconf.py").read_text(encoding="utf-8")
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": settings_module}
+    python = python or sys.executable
     try:
         done = subprocess.run(
             [python, "-c", script], cwd=project, env=env, capture_output=True, timeout=IMPORT_DEADLINE, check=False

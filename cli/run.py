@@ -15,6 +15,7 @@ import typer
 from cli.codes import Exit
 from cli.console import say
 from cli.context import ConfigOption, load, rules_of, with_store
+from cli.logs import configure_logs
 from cli.supervise import Part, Supervisor
 from settings.keyfile import make_key, read_key
 from settings.model import Settings
@@ -73,6 +74,7 @@ def proxy(config: ConfigOption = None) -> None:
     """Run the live path alone: serve clients from the live backend and hand each finished exchange to the shadow."""
     from proxy.serve import serve
 
+    configure_logs()
     settings = load(config)
     key = read_key(settings.key_path)
 
@@ -86,6 +88,7 @@ def shadow(config: ConfigOption = None) -> None:
     """Run the mirror worker alone: send the copies, judge, record."""
     from shadow.serve import serve
 
+    configure_logs()
     settings = load(config)
     key = read_key(settings.key_path)
     rules = rules_of(settings)

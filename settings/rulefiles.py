@@ -6,7 +6,6 @@ from datetime import date
 
 from rules.load import load_rules
 from rules.model import RuleSet
-
 from settings.load import SettingsError
 from settings.model import Settings
 

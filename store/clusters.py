@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from differ.facts import Atom
 from store.examples import links_of, write_examples
-from store.records import ClusterRow, Ended, Example, Finding
+from store.records import ClusterRow, DifferenceText, Ended, Example, Finding
 from store.schema import Cluster, ClusterClient
 from store.text import bounded
 from store.upsert import upsert
@@ -23,6 +23,7 @@ MAX_CLIENTS = 256
 OVERFLOW = "overflow"
 _PATH_BYTES = 2000
 _IN_ONE_QUERY = 500
+_SHOWN = 60
 
 
 @dataclass
@@ -51,9 +52,9 @@ async def write_clusters(
     """Counts each distinct atom of an exchange once, and keeps at most `keep_examples` examples in each cluster."""
     sightings: dict[str, _Sighting] = {}
     for row in ended:
-        for atom in dict.fromkeys(difference.atom for difference in row.differences):
+        for atom, difference in {item.atom: item for item in reversed(row.differences)}.items():
             sighting = sightings.setdefault(atom.cluster_id, _Sighting(atom))
-            sighting.add(row.at, row.count, row.example, row.client)
+            sighting.add(row.at, row.count, row.example, row.client, detail=_in_words(difference))
     for finding in findings:
         sighting = sightings.setdefault(finding.atom.cluster_id, _Sighting(finding.atom))
         sighting.add(finding.at, finding.count, finding.example, detail=finding.detail)
@@ -80,6 +81,19 @@ async def write_clusters(
     await _write_clients(connection, {cluster_id: seen.clients for cluster_id, seen in sightings.items()})
     offers = {cluster_id: list(seen.examples.values()) for cluster_id, seen in sightings.items() if seen.examples}
     await write_examples(connection, offers, keep_examples)
+
+
+def _in_words(difference: DifferenceText) -> str:
+    """One line that shows what the cluster is about: a pair of values as it was last seen, and how they relate."""
+    values = (_shown(difference.primary), _shown(difference.candidate))
+    note = f" ({difference.note})" if difference.note else ""
+    return f"e.g. {values[0]} became {values[1]}{note}"
+
+
+def _shown(text: str | None) -> str:
+    if text is None:
+        return "nothing"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 async def read_clusters(

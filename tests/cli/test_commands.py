@@ -190,9 +190,9 @@ def test_port_in_use_is_one_sentence_with_a_remedy(folder: Path) -> None:
             check=False,
         )
     assert done.returncode == 4
-    assert str(taken) not in done.stderr
+    assert "another process listens there already" in done.stderr
+    assert "set proxy.listen to a free port" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "in use" in done.stderr
 
 
 def test_help_lists_every_command_of_the_reference() -> None:

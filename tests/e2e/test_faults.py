@@ -142,6 +142,7 @@ def test_clients_get_the_primarys_answer_byte_for_byte(candidate: str, tmp_path:
                 assert got == [expected[number % len(ANSWERS)] for number in range(start, start + 12)]
 
             store = open_store(settings.store_url)
+            await store.upgrade()  # the shadow may still be starting
             ledgers: dict[str, Ledger] = {}
 
             async def resting() -> bool:

@@ -79,6 +79,7 @@ class Exported:
             "-m",
             "pytest",
             "-q",
+            "-rs",
             "-p",
             "no:cacheprovider",
             "-W",
