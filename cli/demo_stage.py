@@ -44,7 +44,7 @@ timeout = "10s"
 [gate]
 profile = "demo"
 [gate.latency]
-p50 = [2.0, "150ms"]
+p50 = [1.1, "150ms"]
 p95 = [10.0, "2s"]
 p99 = [10.0, "2s"]
 calibrate = 20
