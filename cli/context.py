@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ import typer
 
 from gate.policy import Policy, policy_for
 from rules.model import RuleSet
-from settings.load import SettingsError, load_settings
+from settings.load import FILE_NAME, SettingsError, load_settings
 from settings.model import Settings
 from settings.rulefiles import read_rules
 from store.database import Store, open_store
@@ -67,5 +68,8 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]]) -> 
 
 
 def load(config: Path | None) -> Settings:
-    """The settings of the command line's `--config`."""
-    return load_settings(config)
+    """The settings of the command line's `--config`. Raises SettingsError where there is neither a file nor an environment for them."""
+    settings = load_settings(config)
+    if settings.source is None and not any(name.startswith("PARITYGATE_") and "__" in name for name in os.environ):
+        raise SettingsError(f"there is no {FILE_NAME} here; `paritygate init` writes one, `--config` names another")
+    return settings

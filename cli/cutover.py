@@ -13,6 +13,7 @@ import typer
 from cli.codes import CommandError, Exit
 from cli.console import cell, out, say, show, show_json, table
 from cli.context import ActorOption, ConfigOption, JsonOption, load, now, policy_of, with_store
+from cli.known_routes import configured, resolve, seen
 from gate import decision as decisions
 from gate.facts import Decision, State
 from settings.keyfile import read_key
@@ -70,7 +71,7 @@ def decide(settings: Settings, action: str, route: str, actor: str, reason: str)
     key = read_key(settings.key_path)
     salt = secrets.token_hex(8)
     policy = policy_of(settings)
-
+    route = _resolved(settings, route)
     overtaken = 0
 
     async def store_it(store: Store) -> Decision:
@@ -96,23 +97,44 @@ def decide(settings: Settings, action: str, route: str, actor: str, reason: str)
     return decision
 
 
+def _resolved(settings: Settings, route: str) -> str:
+    """The route that is meant. What a proxy enforces is known without the store and the backends: a roll-back must not wait for them."""
+    enforced = {str(item.get("route")) for _, items in _proxy_decisions(settings) for item in items}
+    if route in enforced:
+        return route
+    known = enforced | configured(settings)
+    try:
+        known |= with_store(settings, seen)
+    except StoreError:
+        if not known:
+            return route  # nobody can say what there is: the command itself says who could not be told
+    return resolve(route, known)
+
+
 def _proxies(settings: Settings) -> tuple[str, ...]:
     return settings.cutover.proxies or (settings.proxy.admin,)
 
 
-def _proxy_numbers(settings: Settings, route: str) -> list[tuple[str, int]]:
-    """Each reachable proxy's address with the number of the decision it enforces for the route (0: none)."""
+def _proxy_decisions(settings: Settings) -> list[tuple[str, list[dict[str, object]]]]:
+    """Each reachable proxy's address with the decisions it enforces."""
     found = []
     for address in _proxies(settings):
         try:
             answer = (
                 httpx.get(f"http://{address}/decisions", timeout=PUBLISH_DEADLINE, trust_env=False).raise_for_status().json()
             )
-            numbers = [int(item["seq"]) for item in answer["decisions"] if item["route"] == route]
-            found.append((address, max(numbers, default=0)))
+            found.append((address, [item for item in answer["decisions"] if isinstance(item, dict)]))
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             continue  # a proxy that is away is told by the store later; a roll-back says so below
     return found
+
+
+def _proxy_numbers(settings: Settings, route: str) -> list[tuple[str, int]]:
+    """Each reachable proxy's address with the number of the decision it enforces for the route (0: none)."""
+    return [
+        (address, max((int(str(item.get("seq", 0))) for item in items if item.get("route") == route), default=0))
+        for address, items in _proxy_decisions(settings)
+    ]
 
 
 def _roll_back_directly(settings: Settings, route: str, actor: str, reason: str, key: bytes, salt: str) -> Decision | None:
@@ -158,7 +180,7 @@ def log(
     if json:
         show_json({"audit": [{name: getattr(row, name) for name in row.__slots__} for row in rows]})
         return
-    made = table("", ["seq", "at", "actor", "action", "route", "before", "after", "reason"])
+    made = table("", ["entry", "at", "actor", "action", "route", "before", "after", "reason"])
     for row in rows:
         at = datetime.fromtimestamp(row.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
         before, after = _standing_in_words(row.before), _standing_in_words(row.after)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.codes import CommandError, Exit
 from cli.console import cell, err, out, say, show, table
 from cli.context import now, policy_of
-from cli.parity_table import judged_rows, parity_table
+from cli.parity_table import WIDE_ENOUGH, judged_rows, parity_table
 from store.records import ClusterRow
 from traffic.ledger import Ledger
 
@@ -107,13 +107,16 @@ async def _report(stage: object, ledgers: dict[str, Ledger], fix: str) -> int:
 
     assert isinstance(stage, Stage)
     rows = await stage.store.route_rows(now=now())
-    out.print(parity_table(judged_rows(rows, policy_of(stage.settings), now())))
+    out.print(parity_table(judged_rows(rows, policy_of(stage.settings), now()), out.width))
     clusters = await stage.store.clusters()
     outcome = truth.check(((c.atom.route, c.atom.aspect, c.atom.path) for c in clusters), fix)
     names = {place: defect.id for defect in truth.load_defects() for place in defect.keys}
-    made = table("clusters found", ["planted defect", "route", "aspect", "path", "kind", "count", "detail"], {"count"})
+    columns = ["planted defect", "route", "aspect", "path", "kind", "count", "detail"]
+    shown = [name for name in columns if out.width >= WIDE_ENOUGH or name not in ("kind", "detail")]
+    made = table("clusters found", shown, {"count"})
     for row in clusters:
-        made.add_row(*(cell(text) for text in _cluster_cells(row, names)))
+        cells = dict(zip(columns, _cluster_cells(row, names), strict=True))
+        made.add_row(*(cell(cells[name]) for name in shown))
     out.print(made)
     total = sum(ledgers.values(), Ledger())
     broken = [f"{route}: {text}" for route, ledger in ledgers.items() for text in ledger.violations()]

@@ -47,7 +47,7 @@ profile = "demo"
 p50 = [1.1, "150ms"]
 p95 = [10.0, "2s"]
 p99 = [10.0, "2s"]
-calibrate = 20
+calibrate = 30
 [routes]
 openapi = ["openapi.json"]
 """

@@ -10,6 +10,7 @@ import typer
 from cli.codes import CommandError, Exit
 from cli.console import cell, err, out, say, show, show_json, table
 from cli.context import ConfigOption, JsonOption, load, rules_of, today, with_store
+from cli.known_routes import configured, resolve, seen
 from differ.explain import explain
 from export.case_lines import export_cases
 from export.curl import curl_line
@@ -31,7 +32,13 @@ def register(app: typer.Typer) -> None:
 
 def mismatches(route: RouteArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the clusters of differences, most frequent first. Exit 1 when there are any."""
-    clusters = with_store(load(config), lambda store: store.clusters(route))
+    settings = load(config)
+
+    async def read(store: Store) -> list[ClusterRow]:
+        wanted = None if route is None else resolve(route, configured(settings) | await seen(store))
+        return await store.clusters(wanted)
+
+    clusters = with_store(settings, read)
     if json:
         show_json({"clusters": [cluster_document(row) for row in clusters]})
     elif not clusters:
@@ -82,21 +89,30 @@ def show_example(
 ) -> None:
     """Show one example: the request, both answers, the differences, the rules that applied."""
 
-    async def find(store: Store) -> Example | None:
+    async def find(store: Store) -> tuple[Example | None, ClusterRow | None]:
         found = await store.example(name)
         if found is None:
             several = await store.examples(name)
             found = several[0] if several else None
-        return found
+        return found, await store.cluster(name)
 
-    example = with_store(load(config), find)
+    settings = load(config)
+    example, cluster = with_store(settings, find)
+    if example is None and cluster is not None:
+        # A finding about many exchanges (a latency, a relation) has no single example.
+        if json:
+            show_json({"cluster": cluster_document(cluster)})
+        else:
+            out.print(cluster_table([cluster]))
+            show("a finding about many answers: no single exchange shows it")
+        return
     if example is None:
         raise CommandError(f"{name}: no example and no cluster has this id; `paritygate mismatches` lists them", Exit.USAGE)
     if json:
         show_json(example_document(example))
         return
     show(f"{example.id}  {example.route}  (live: {example.live_side}, build {example.build or '-'})")
-    show(curl_line(example))
+    show(curl_line(example, settings.candidate.url))
     made = table("differences", ["aspect", "where", "kind", "primary", "candidate", "note"])
     for item in example.differences:
         texts = (item.atom.aspect, item.location or item.atom.path, item.atom.kind, item.primary, item.candidate, item.note)
@@ -202,7 +218,14 @@ def export_json(
     """Print the stored mismatches as a case file for `paritygate compare --cases`."""
     settings = load(config)
     out.print(
-        export_cases(with_store(settings, lambda store: _examples(store, route)), rules_of(settings)), markup=False, end=""
+        export_cases(
+            with_store(settings, lambda store: _examples(store, route)),
+            rules_of(settings),
+            settings.candidate.build_header,
+            today(),
+        ),
+        markup=False,
+        end="",
     )
 
 
@@ -211,8 +234,9 @@ def export_curl(
     name: Annotated[str, typer.Argument(metavar="ID", help="The id of an example.")], config: ConfigOption = None
 ) -> None:
     """Print a curl line that sends an example's request again; secrets are variables."""
-    example = with_store(load(config), lambda store: store.example(name))
+    settings = load(config)
+    example = with_store(settings, lambda store: store.example(name))
     if example is None:
         err.print(f"{name}: no example has this id", markup=False)
         raise typer.Exit(Exit.USAGE)
-    out.print(curl_line(example), markup=False)
+    out.print(curl_line(example, settings.candidate.url), markup=False)

@@ -11,6 +11,7 @@ from cli.codes import CommandError, Exit
 from cli.console import cell, out, show, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, policy_of, with_store
 from cli.groups import DefaultsToShow
+from cli.known_routes import configured, resolve, seen
 from cli.parity_table import judged_rows, parity_text
 from gate.evaluate import evaluate
 from gate.facts import Evidence, GateVerdict, RouteStanding
@@ -37,14 +38,15 @@ def show_gate(
     settings = load(config)
 
     async def read(store: Store) -> tuple[Evidence, RouteStanding]:
-        return await store.evidence(route, now=now()), await store.standing(route)
+        label = resolve(route, configured(settings) | await seen(store))
+        return await store.evidence(label, now=now()), await store.standing(label)
 
     evidence, standing = with_store(settings, read)
     verdict = evaluate(evidence, standing, policy_of(settings), now())
     if json:
         show_json(verdict_document(verdict, standing))
     else:
-        show(f"{route}: {verdict.verdict} (state {standing.state}, weight {standing.weight_bp / 100:g} %)")
+        show(f"{verdict.route}: {verdict.verdict} (state {standing.state}, weight {standing.weight_bp / 100:g} %)")
         for reason in verdict.reasons:
             show(f"  {reason}")
         show(

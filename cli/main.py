@@ -66,7 +66,11 @@ def run_command(arguments: list[str]) -> int:
     except Refused as error:
         say(f"paritygate: refused: {error}")
         return Exit.BROKEN
-    except (StoreError, ProxyError, ShadowError) as error:
+    except (ProxyError, ShadowError) as error:
+        # An address that is taken, a channel that is in use: the configuration's matter, no backend is involved.
+        say(f"paritygate: {error}")
+        return Exit.USAGE
+    except StoreError as error:
         say(f"paritygate: {error}")
         return Exit.UNREACHABLE
     except KeyboardInterrupt:

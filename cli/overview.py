@@ -64,8 +64,19 @@ def part_health(settings: Settings) -> dict[str, str]:
         "dashboard": f"http://{settings.dashboard.listen}/_stcore/health",
     }
     found = {name: _probe(url) for name, url in probes.items()}
+    found["decisions"] = _unsigned(settings)
     found["shadow"] = "up" if settings.channel_path.exists() else "down: no channel"
     return found
+
+
+def _unsigned(settings: Settings) -> str:
+    """Whether the proxy enforces what it was told: a decision that another key signed is believed by nobody but its author."""
+    try:
+        answer = httpx.get(f"http://{settings.proxy.admin}/decisions", timeout=PROBE_DEADLINE, trust_env=False)
+        unsigned = sorted(answer.json().get("unsigned", {}))
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return "unknown"
+    return "enforced" if not unsigned else f"NOT ENFORCED, signed by another key: {', '.join(unsigned)}"
 
 
 def _probe(url: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from cli.console import cell, table
 from gate.evaluate import evaluate
@@ -15,6 +16,9 @@ from store.records import RouteRow
 from traffic.ledger import ledger_document
 from traffic.outcome import Verdict
 
+WIDE_ENOUGH = 150
+"""Below this many columns a terminal would fold every cell of the whole table: fewer columns are shown then."""
+NARROW = {"route", "gate", "parity", "n", "k", "mismatch"}
 WORDS = {"pass": ("PASS", "green"), "fail": ("FAIL", "red"), "undecided": ("undecided", "yellow")}
 COLUMNS = [
     "route",
@@ -40,30 +44,37 @@ def judged_rows(rows: Sequence[RouteRow], policy: Policy, now: float) -> list[tu
     return sorted(judged, key=lambda pair: (order[pair[1].verdict], -pair[0].ledger.seen, pair[0].route))
 
 
-def parity_table(judged: Sequence[tuple[RouteRow, GateVerdict]]) -> Table:
-    """The table for people; words carry the meaning, colour only repeats it."""
-    made = table("", COLUMNS, right=set(COLUMNS[3:]))
+def parity_table(judged: Sequence[tuple[RouteRow, GateVerdict]], width: int) -> Table:
+    """The table for people; words carry the meaning, colour only repeats it. `width` is the terminal's."""
+    shown = [name for name in COLUMNS if width >= WIDE_ENOUGH or name in NARROW]
+    made = table("", shown, right=set(shown) & set(COLUMNS[3:]))
+    made.columns[0].ratio = 1 if width < WIDE_ENOUGH else None
     for row, verdict in judged:
-        word, colour = WORDS[verdict.verdict]
-        verdicts = row.ledger.verdicts
-        other = sum(verdicts.get(name, 0) for name in (Verdict.NOISE, Verdict.RACED, Verdict.INCONCLUSIVE, Verdict.CASCADE))
-        mismatches = verdicts.get(Verdict.MISMATCH, 0)
-        made.add_row(
-            cell(row.route),
-            cell(row.standing.state),
-            cell(word, colour),
-            cell(parity_text(verdict)),
-            cell(verdict.n),
-            cell(verdict.k),
-            cell(verdicts.get(Verdict.MATCH, 0)),
-            cell(verdicts.get(Verdict.TOLERATED, 0)),
-            cell(mismatches, "red" if mismatches else ""),
-            cell(other),
-            cell(sum(row.ledger.candidate_error.values())),
-            cell(row.clusters, "red" if row.clusters else ""),
-            cell(f"{milliseconds(row.primary_p50_ms)}/{milliseconds(row.candidate_p50_ms)}"),
-        )
+        cells = dict(zip(COLUMNS, _cells(row, verdict), strict=True))
+        made.add_row(*(cells[name] for name in shown))
     return made
+
+
+def _cells(row: RouteRow, verdict: GateVerdict) -> list[Text]:
+    word, colour = WORDS[verdict.verdict]
+    verdicts = row.ledger.verdicts
+    other = sum(verdicts.get(name, 0) for name in (Verdict.NOISE, Verdict.RACED, Verdict.INCONCLUSIVE, Verdict.CASCADE))
+    mismatches = verdicts.get(Verdict.MISMATCH, 0)
+    return [
+        cell(row.route),
+        cell(row.standing.state),
+        cell(word, colour),
+        cell(parity_text(verdict)),
+        cell(verdict.n),
+        cell(verdict.k),
+        cell(verdicts.get(Verdict.MATCH, 0)),
+        cell(verdicts.get(Verdict.TOLERATED, 0)),
+        cell(mismatches, "red" if mismatches else ""),
+        cell(other),
+        cell(sum(row.ledger.candidate_error.values())),
+        cell(row.clusters, "red" if row.clusters else ""),
+        cell(f"{milliseconds(row.primary_p50_ms)}/{milliseconds(row.candidate_p50_ms)}"),
+    ]
 
 
 def parity_text(verdict: GateVerdict) -> str:

@@ -17,6 +17,8 @@ from cli.console import out, say, show, show_json
 from cli.context import ConfigOption, JsonOption, load, now, policy_of, with_store
 from cli.groups import DefaultsToShow
 from cli.parity_table import judged_rows, parity_table, route_document
+from gate.facts import GateVerdict
+from traffic.route import UNROUTED
 
 routes = typer.Typer(name="routes", cls=DefaultsToShow, help="The parity table per route; import of Django's routes.")
 IMPORT_DEADLINE = 60
@@ -38,12 +40,19 @@ def show_routes(config: ConfigOption = None, json: JsonOption = False) -> None:
     elif not judged:
         show(f"no request has been seen yet; send traffic to http://{settings.proxy.listen}")
     else:
-        out.print(parity_table(judged))
-    verdicts = {verdict.verdict for _, verdict in judged}
-    if "fail" in verdicts:
-        raise typer.Exit(Exit.BROKEN)
-    if "undecided" in verdicts or not judged:
-        raise typer.Exit(Exit.INCONCLUSIVE)
+        out.print(parity_table(judged, out.width))
+    raise typer.Exit(_exit_code([verdict for _, verdict in judged]))
+
+
+def _exit_code(verdicts: list[GateVerdict]) -> Exit:
+    """Paths that no route names can never be promoted: they count here only when their parity itself is broken."""
+    routed = [verdict for verdict in verdicts if not verdict.route.endswith(UNROUTED)]
+    disproved = any(guard.name == "parity" and guard.holds is False for verdict in verdicts for guard in verdict.guards)
+    if disproved or any(verdict.verdict == "fail" for verdict in routed):
+        return Exit.BROKEN
+    if not routed or any(verdict.verdict == "undecided" for verdict in routed):
+        return Exit.INCONCLUSIVE
+    return Exit.OK
 
 
 @routes.command("import-django")
@@ -55,7 +64,7 @@ def import_django(
     project: Annotated[Path, typer.Option(help="The folder with manage.py.")] = Path("."),
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("routes-django.json"),
 ) -> None:
-    """Ask Django for its URLconf and write the routes to a file for [routes] urlconf."""
+    """Ask Django for its URLconf and write the routes to a file for `routes.urlconf`."""
     script = files("cli").joinpath("starter/django_urlconf.py").read_text(encoding="utf-8")
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": settings_module}
     python = python or sys.executable

@@ -28,13 +28,7 @@ def lint_rules(
     json: JsonOption = False,
 ) -> None:
     """Check rule files: errors end with exit 2, warnings with exit 1."""
-    if files:
-        try:
-            rule_set = load_rules([(str(path), path.read_text(encoding="utf-8")) for path in files], today())
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"the rule file cannot be read: {error}", Exit.USAGE) from error
-    else:
-        rule_set = rules_of(load(config))
+    rule_set = load_rules([(str(path), _text(path)) for path in files], today()) if files else rules_of(load(config))
     warnings = [str(warning) for warning in lint(rule_set, today())]
     if json:
         show_json({"rules": len(rule_set.rules), "presets": len(rule_set.presets), "warnings": warnings})
@@ -43,6 +37,13 @@ def lint_rules(
             show(warning)
         show(f"{len(rule_set.rules)} rules, {len(rule_set.presets)} presets, {len(warnings)} warnings")
     raise typer.Exit(Exit.BROKEN if warnings else Exit.OK)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path}: the rule file cannot be read: {error}", Exit.USAGE) from error
 
 
 @rules.command("audit")

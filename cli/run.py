@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import typer
 
-from cli.codes import Exit
+from cli.codes import CommandError, Exit
 from cli.console import say
 from cli.context import ConfigOption, load, rules_of, with_store
 from cli.logs import configure_logs
@@ -21,6 +22,7 @@ from settings.keyfile import make_key, read_key
 from settings.model import Settings
 from settings.routes import load_route_table
 from store.database import open_store
+from store.errors import StoreError
 
 
 def register(app: typer.Typer) -> None:
@@ -35,17 +37,19 @@ def up(config: ConfigOption = None) -> None:
     rules_of(settings)  # a bad rule file must stop the start, not the third process of it
     if make_key(settings.key_path):
         say(f"made the signing key {settings.key_path}")
-    with_store(settings, _nothing)
+    try:
+        with_store(settings, _nothing)
+    except StoreError as error:
+        # Clients are served all the same: results wait, and are counted where they cannot.
+        say(f"warning: {error}; the proxy serves without it, the shadow keeps trying")
     code = asyncio.run(_supervise(parts_of(settings, dict(os.environ))))
     raise typer.Exit(code)
 
 
 def parts_of(settings: Settings, env: Mapping[str, str], logs: Path | None = None) -> list[Part]:
     """The processes of one machine. The proxy comes first, so that it also ends first and hands over what it holds."""
-    from dashboard.launch import command as dashboard_command
-    from dashboard.launch import environment
-
-    own = [sys.executable, "-m", "cli.main"]
+    # -P: the user's folder, where a `rules/` of its own lies, must not come before our packages.
+    own = [sys.executable, "-P", "-m", "cli.main"]
     flags = ["--config", str(settings.source)] if settings.source is not None else []
     inherited = {**env, **({"PARITYGATE_CONFIG": str(settings.source)} if settings.source is not None else {})}
 
@@ -54,8 +58,8 @@ def parts_of(settings: Settings, env: Mapping[str, str], logs: Path | None = Non
 
     return [
         Part("proxy", [*own, "proxy", *flags], inherited, log("proxy")),
-        Part("shadow", [*own, "shadow", *flags], inherited, log("shadow")),
-        Part("dashboard", dashboard_command(settings), environment(settings, env), log("dashboard"), essential=False),
+        Part("shadow", [*own, "shadow", *flags], inherited, log("shadow"), essential=False),
+        Part("dashboard", [*own, "dashboard", *flags], inherited, log("dashboard"), essential=False),
     ]
 
 
@@ -113,9 +117,23 @@ def dashboard(config: ConfigOption = None) -> None:
     from dashboard.launch import command, environment
 
     settings = load(config)
+    require_free("dashboard.listen", settings.dashboard.listen)
     say(f"dashboard: http://{settings.dashboard.listen}")
     arguments = command(settings)
     os.execvpe(arguments[0], arguments, environment(settings))
+
+
+def require_free(name: str, address: str) -> None:
+    """Raises CommandError (2) when another process listens on `address` already."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            sentence = f"{address}: cannot be used ({error.strerror}): stop who uses it, or set {name} to a free port"
+            raise CommandError(sentence, Exit.USAGE) from error
 
 
 async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:

@@ -44,7 +44,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 @storage.command("prune")
 def prune(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Delete examples and charts older than [store] retention; counters and the audit stay."""
+    """Delete examples and charts older than `store.retention`; counters and the audit stay."""
     settings = load(config)
     rows = with_store(settings, lambda store: store.prune(now() - settings.store.retention))
     if json:

@@ -1,7 +1,8 @@
 """Runs the parts of one machine as child processes: starts them, restarts what dies, ends all of them.
 
 A part that dies is started again after a pause that doubles from 0.2 s up to 30 s and falls back once it has lived for a minute.
-A part that ends with a usage or configuration error (2) is not started again: the same would happen.
+A part that ends with a usage or configuration error (2) at once is not started again: the same would happen. Only the proxy is
+essential: a mirror or a dashboard that cannot run must not take live traffic down.
 """
 
 from __future__ import annotations
@@ -98,11 +99,14 @@ class Supervisor:
                 code = await self._run(child)
                 if self._stopping.is_set():
                     return
-                if code in (Exit.USAGE, Exit.UNREACHABLE) and loop.time() - begun < STEADY and child.starts == 1:
+                early = child.starts == 1 and loop.time() - begun < STEADY
+                if child.part.essential and early and code in (Exit.USAGE, Exit.UNREACHABLE):
                     self._report(f"{child.part.name}: cannot run (exit {code})")
-                    if child.part.essential:
-                        self.failure = code
-                        self._stopping.set()
+                    self.failure = code
+                    self._stopping.set()
+                    return
+                if code == Exit.USAGE and early:
+                    self._report(f"{child.part.name}: cannot run (exit {code}); the rest goes on without it")
                     return
                 pause = FIRST_PAUSE if loop.time() - begun > STEADY else min(pause * 2, LONGEST_PAUSE)
                 self._report(f"{child.part.name}: ended (exit {code}), started again in {pause:.1f} s")

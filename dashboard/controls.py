@@ -10,6 +10,8 @@ from dashboard.launch import is_local
 from gate.facts import Decision
 from gate.machine import Refused
 from gate.policy import Policy
+from settings.keyfile import read_key
+from settings.load import SettingsError
 from settings.model import Settings
 from store.cutover import act
 from store.database import Store
@@ -43,9 +45,9 @@ def request(
     if refused:
         raise NotDone(refused)
     try:
-        key = settings.key_path.read_bytes().strip()
-    except OSError as error:
-        raise NotDone(f"The signing key cannot be read: {error.strerror}: {settings.key_path}") from error
+        key = read_key(settings.key_path)
+    except SettingsError as error:
+        raise NotDone(str(error)) from error
     name = "".join(char for char in actor.strip() if char.isprintable())[:NAME_LENGTH] or UNNAMED
     now, salt = time.time(), secrets.token_hex(8)
 

@@ -53,7 +53,7 @@ def command(settings: Settings) -> list[str]:
     hosts = [f"--server.allowedHosts={name}" for name in LOOPBACK] if is_local(settings) else []
     script = Path(__file__).resolve().parent / "app.py"
     given = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(script), *given, *hosts]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(script), *given, *hosts]
 
 
 def environment(settings: Settings, inherited: Mapping[str, str] | None = None) -> dict[str, str]:

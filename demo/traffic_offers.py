@@ -115,7 +115,7 @@ OFFERS: tuple[Offer, ...] = (
     Offer(80, "GET /api/categories/", _get("/api/categories/")),
     Offer(70, "GET /api/suppliers/{id}/", _supplier),
     Offer(70, "GET /api/account/", _get("/api/account/")),
-    Offer(90, "GET /api/reports/top-products/", _get("/api/reports/top-products/")),
+    Offer(140, "GET /api/reports/top-products/", _get("/api/reports/top-products/")),
     Offer(60, "GET /api/admin/users/", _get("/api/admin/users/")),
     Offer(170, "GET /bench/records/{id}/", _numbered("/bench/records/", RECORD_COUNT)),
     Offer(60, "GET /go/{slug}/", _link),

@@ -6,6 +6,9 @@ P1 and C1 are the first answers, P2 and C2 the second. At the place of each diff
 - the primary moved and P2 and C2 agree there: raced, the data changed between the first two answers;
 - the primary did not move and P2 and C2 agree: raced while a mirrored write was pending, else the candidate is unstable;
 - the primary did not move and P2 and C2 differ: a mismatch, confirmed.
+
+Second answers that answer something else say nothing about the first: one that is throttled, fails or wants a log-in, or has
+another status than the first while the difference to settle is not the status. They leave the mismatch standing, unconfirmed.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from differ.facts import Difference, Judgement
 from traffic.outcome import Verdict
 
 _STOPPERS = ("status", "transport")
+_DECLINING = frozenset({"401", "403", "407", "408", "425", "429"})
 
 
 class _Settled(StrEnum):
@@ -29,14 +33,14 @@ class _Settled(StrEnum):
 def settle(first: Judgement, primary_again: Judgement, candidate_again: Judgement, write_pending: bool) -> Judgement:
     """The settled judgement. `first` is judge(P1, C1), `primary_again` judge(P1, P2), `candidate_again` judge(P2, C2).
 
-    Only a mismatch is settled. A second answer that failed leaves it standing, unconfirmed. On mismatch only the differences
-    that are not noise stay.
+    Only a mismatch is settled. Second answers that `useless` speaks of leave it standing, unconfirmed. On mismatch only the
+    differences that are not noise stay.
     """
     if first.verdict is not Verdict.MISMATCH:
         return first
-    for judgement in (primary_again, candidate_again):
-        if judgement.verdict is Verdict.INCONCLUSIVE or any(d.atom.aspect == "transport" for d in judgement.differences):
-            return replace(first, reason=_joined("unconfirmed: asking again gave no complete answers", first.reason))
+    why = useless(first, primary_again, candidate_again)
+    if why:
+        return replace(first, reason=_joined(f"unconfirmed: {why}", first.reason))
     settled = [_settled(d, primary_again, candidate_again, write_pending) for d in first.differences]
     left = [
         replace(difference, note=difference.note or "unstable") if how is _Settled.UNSTABLE else difference
@@ -51,6 +55,33 @@ def settle(first: Judgement, primary_again: Judgement, candidate_again: Judgemen
     raced = _Settled.RACED in settled
     reason = "gone when asked again" if raced else "the primary disagrees with itself there"
     return replace(first, verdict=Verdict.RACED if raced else Verdict.NOISE, reason=_joined(reason, first.reason))
+
+
+def useless(first: Judgement, primary_again: Judgement, candidate_again: Judgement) -> str:
+    """Why the second answers settle and prove nothing; empty where they can be held against the first."""
+    for judgement in (primary_again, candidate_again):
+        if judgement.verdict is Verdict.INCONCLUSIVE or any(d.atom.aspect == "transport" for d in judgement.differences):
+            return "asking again gave no complete answers"
+    about_status = any(difference.atom.aspect == "status" for difference in first.differences)
+    once = _statuses(first)
+    # Answers without a difference have one status, or two that a rule holds for one: nothing moved there.
+    for at, name, judgement in ((0, "primary", primary_again), (1, "candidate", candidate_again)):
+        before, after = once[at], _statuses(judgement)[1]
+        if not before or not after or before == after:
+            continue
+        if after in _DECLINING or after.startswith("5"):
+            return f"asked again, the {name} answered {after}"
+        if not about_status:
+            return f"asked again, the {name} answered {after} instead of {before}"
+    return ""
+
+
+def _statuses(judgement: Judgement) -> tuple[str, str]:
+    """Of the two answers; empty where there is no difference to tell them."""
+    for difference in judgement.differences:
+        one, _, other = difference.atom.statuses.partition("/")
+        return one, other
+    return "", ""
 
 
 def _settled(difference: Difference, primary_again: Judgement, candidate_again: Judgement, write_pending: bool) -> _Settled:

@@ -81,7 +81,7 @@ class Aligner:
     def _by_index(self, a: list[Any], b: list[Any], place: Place) -> None:
         walk = self.walk
         walk.budget.spend(len(a))
-        positions = [at for at in range(len(a)) if not walk.same(a[at], b[at], len(place.location))]
+        positions = walk.unequal(a, b, len(place.location))
 
         outer, walk.findings = walk.findings, Findings()
         try:

@@ -13,7 +13,8 @@ from differ.budget import Budget
 from differ.explains import Correlations
 from differ.facts import Atom, Difference
 from differ.findings import Findings, Found
-from differ.html_tokens import Token, tokens
+from differ.html_markup import Token
+from differ.html_tokens import tokens
 from differ.in_force import InForce
 from differ.json_exact import Document, InvalidJson, parse_both
 from differ.links import Addresses, link
@@ -99,7 +100,8 @@ class BodyComparison:
             return self.whole("bom", "", primary, candidate)
         if one.duplicates or other.duplicates:
             return self._duplicates(one, other, primary, candidate)
-        return self._walked(one.value, other.value, fast=one.fast and other.fast)
+        same = one.text is not None and one.text == other.text
+        return self._walked(one.value, other.value, fast=one.fast and other.fast, same=same)
 
     def _duplicates(self, one: Document, other: Document, primary: bytes, candidate: bytes) -> BodyResult:
         """A name that stands twice means one thing to one parser and another to the next: only the same pairs are the same."""
@@ -107,7 +109,7 @@ class BodyComparison:
             return BodyResult()
         return self.whole("duplicate_key", "", primary, candidate)
 
-    def _walked(self, a: Any, b: Any, *, fast: bool, plain: bool = False) -> BodyResult:
+    def _walked(self, a: Any, b: Any, *, fast: bool, plain: bool = False, same: bool = False) -> BodyResult:
         rule = None if plain else self.force.builtin("drf-fastapi-errors")
         if rule is not None:
             fields = field_differences(a, b, self.empty_request)
@@ -116,7 +118,7 @@ class BodyComparison:
         budget = Budget(self.force.rules.limits.nodes)
         self.force.locate_dynamic((a, b), budget.spend)
         walk = Walk(self.force, budget, self.correlations, fast=fast, plain=plain)
-        if not walk.same(a, b):  # the same values in another spelling need no rule
+        if not same and not walk.same(a, b):  # the same values in another spelling need no rule
             walk.walk(a, b, walk.start())
         found = walk.findings
         differences, truncated = body_differences(found, self.route, self.statuses, self.force.rules.limits.diffs)

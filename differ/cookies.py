@@ -79,6 +79,8 @@ def compare_cookies(
                 if _explains(rule, a, b, Correlations()):
                     note = f"expired:{rule.called}"
             kind = "removed" if not b else "added" if not a else _what(a, b)
+            if kind == "attributes" and not note:
+                note = _changed_attributes(a, b)
             findings.add(Found((name,), kind, _shown(a), _shown(b), note))
 
 
@@ -112,6 +114,23 @@ def _explains(rule: Rule, a: list[SetCookie], b: list[SetCookie], correlations: 
 
 def _what(a: list[SetCookie], b: list[SetCookie]) -> str:
     return "value" if [cookie.attributes for cookie in a] == [cookie.attributes for cookie in b] else "attributes"
+
+
+def _changed_attributes(a: list[SetCookie], b: list[SetCookie]) -> str:
+    """Which attributes changed, e.g. `httponly lost`; attributes are no secret, while the value beside them may be one."""
+    ours, theirs = (dict(pair for cookie in cookies for pair in cookie.attributes) for cookies in (a, b))
+    changes = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        one, other = ours.get(key), theirs.get(key)
+        if one == other:
+            continue
+        if other is None:
+            changes.append(f"{key} lost")
+        elif one is None:
+            changes.append(f"{key}{f'={other}' if other else ''} added")
+        else:
+            changes.append(f"{key}={one} became {other}")
+    return ", ".join(changes)[:200]
 
 
 def _shown(cookies: list[SetCookie]) -> object:

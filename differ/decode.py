@@ -27,7 +27,10 @@ class CutShort(Exception):
 
 def coding_names(response: Response) -> list[str]:
     """The content codings in the order they were applied, `identity` left out."""
-    values = b",".join(header_values(response.headers, b"content-encoding")).decode("latin-1").lower()
+    lines = header_values(response.headers, b"content-encoding")
+    if not lines:
+        return []
+    values = b",".join(lines).decode("latin-1").lower()
     return [name for name in (part.strip() for part in values.split(",")) if name and name != "identity"]
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from differ.accepted import accepted_codings
 from differ.decode import coding_names
 from differ.explains import MISSING, Correlations, close, explains
 from differ.findings import Findings, Found
 from differ.in_force import InForce
-from differ.links import link, link_header
+from differ.links import link_header, readings, target
 from differ.moments import http_moment
 from differ.numbers import parse_fraction, within
 from rules.model import Rule
-from traffic.message import Headers, Response
+from traffic.message import Headers, Request, Response
 
 DROPPED = frozenset(
     {"server", "date", "via", "x-powered-by", "alt-svc", "connection", "keep-alive", "transfer-encoding", "te", "trailer"}
@@ -53,10 +54,12 @@ def compare_headers(
     correlations: Correlations,
     identity: frozenset[str],
     bodiless: bool,
+    request: Request,
 ) -> None:
     """Adds the differing headers to `findings`; a location is the header's name alone.
 
-    `bodiless`: neither answer has a body, so Content-Type says nothing.
+    `bodiless`: neither answer has a body, so Content-Type and Content-Encoding say nothing. Content codings are no difference
+    but for one that `request` refused.
     """
     ours, theirs = joined(primary.headers), joined(candidate.headers)
     coded = bool(coding_names(primary) or coding_names(candidate))
@@ -73,11 +76,16 @@ def compare_headers(
         if not exact and name in _LINKS and _dropped_query(a, b, force):
             findings.applied.add("drop_query")
             continue
-        _judge_header(name, a, b, force, findings, correlations, coded)
+        _judge_header(name, a, b, force, findings, correlations)
+    if coded and not bodiless and "content-encoding" not in identity:
+        accepted = accepted_codings(request)
+        if not accepted.admit(coding_names(candidate)) and accepted.admit(coding_names(primary)):
+            a, b = ours.get("content-encoding"), theirs.get("content-encoding")
+            _judge_header("content-encoding", a, b, force, findings, correlations)
 
 
 def _judge_header(
-    name: str, a: str | None, b: str | None, force: InForce, findings: Findings, correlations: Correlations, coded: bool
+    name: str, a: str | None, b: str | None, force: InForce, findings: Findings, correlations: Correlations
 ) -> None:
     for rule in force.for_target("header", name):
         if _explains(rule, name, a, b, correlations):
@@ -103,23 +111,18 @@ def _forms(name: str, a: str | None, b: str | None, force: InForce, coded: bool)
     if name == "content-disposition" and force.class1("header:disposition"):
         yield _LABEL.sub(_lower, a), _LABEL.sub(_lower, b)
     if force.class1("repr:url"):
-        own = force.own
-        if name in _LINKS:
-            one, other = link(a, own, (), relative=True), link(b, own, (), relative=True)
-            if one is not None:
-                yield one, other
-        elif name == "link":
-            parsed = link_header(a, own, ())
-            if parsed is not None:
-                yield parsed, link_header(b, own, ())
+        for one, other in readings(force.own) if name in _LINKS or name == "link" else ():
+            ours = target(a, one) if name in _LINKS else link_header(a, one)
+            if ours is not None:
+                yield ours, target(b, other) if name in _LINKS else link_header(b, other)
 
 
 def _dropped_query(a: str | None, b: str | None, force: InForce) -> bool:
-    drop, own = force.rules.drop_query, force.own
-    if not drop or not force.class1("repr:url"):
+    drop = force.rules.drop_query
+    if not drop or a is None or b is None or not force.class1("repr:url"):
         return False
-    one = link(a, own, drop, relative=True)
-    return one is not None and one == link(b, own, drop, relative=True)
+    pairs = ((target(a, one, drop), target(b, other, drop)) for one, other in readings(force.own))
+    return any(ours is not None and ours == theirs for ours, theirs in pairs)
 
 
 def _lower(found: re.Match[str]) -> str:

@@ -1,164 +1,130 @@
-"""HTML as a stream of tokens: what a browser's tokenizer sees, in linear time for every input.
+"""HTML as the tokens that a reader of the page can tell apart, in linear time for every input.
 
-Left out because no reader of the page can tell: the spelling of entities, the order of attributes, letter case of names,
-white space outside pre, textarea, script and style, and the value of Django's CSRF field (its presence stays).
+Left out because no reader can tell: the spelling of entities, the order of attributes, letter case of names, the value of
+Django's CSRF field (its presence stays), and white space that a browser does not show. Of white space outside pre, textarea,
+script and style one blank is left, and none at the edge of a block or after another blank: `a <b>c</b>` is not `a<b>c</b>`.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-_NAME = re.compile(r"[A-Za-z][^\s/>]*")
-_ATTRIBUTE = re.compile(r"([^\s/>=]++)(?:(\s*+)(?:=\s*+(?:\"([^\"]*+)(?:\"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+)))?+)?+")
-_SKIPPED = re.compile(r"[\s/=]*+")
-_SPACE = re.compile(r"[ \t\n\f\r]+")
-_RAW = {"script", "style"}
-_KEPT_SPACE = {"pre", "textarea", "script", "style"}
+from differ.html_markup import Token, markup
+
 MAX_DEPTH = 12
 """Tags of the tag path that a cluster is keyed by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token. `kind` is `start end text comment doctype`; `within` is the path of open tags around it."""
-
-    kind: str
-    name: str
-    attributes: tuple[tuple[str, str], ...] = ()
-    within: str = ""
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What is compared."""
-        return (self.kind, self.name, self.attributes)
-
-    @property
-    def shown(self) -> str:
-        """The tag's name, or the text without the white space around it."""
-        return self.name.strip() if self.kind in ("text", "comment") else self.name
+_SPACE = re.compile(r"[ \t\n\f\r]+")
+_KEPT_SPACE = {"pre", "textarea", "script", "style"}
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+_BOXES = {"audio", "button", "canvas", "iframe", "meter", "object", "progress", "select", "svg", "textarea", "video"}
+"""Tags that stand in a line like a letter and have lines of their own inside."""
+_LETTERS = {"embed", "img", "input"}
+_BLOCK_NAMES = (
+    "address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset figcaption "
+    "figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li listing main menu nav ol optgroup "
+    "option p pre search section summary table tbody td tfoot th thead title tr ul"
+)
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
 
 
 def tokens(text: str, *, mask_csrf: bool) -> list[Token]:
     """The tokens of a document or fragment."""
-    return list(_collapsed(_raw_tokens(text), mask_csrf))
+    page = _Page(mask_csrf)
+    for token in markup(text):
+        page.take(token)
+    return page.finished()
 
 
-def unescaped(text: str) -> str:
-    """The text with character references undone; one whose number is absurd stays as it is."""
-    try:
-        return html.unescape(text)
-    except (ValueError, OverflowError):
-        return text
+class _Page:
+    """Tokens so far, and where in a line the next text stands."""
 
+    def __init__(self, mask_csrf: bool) -> None:
+        self._mask_csrf = mask_csrf
+        self._made: list[Token | None] = []
+        self._open: list[str] = []
+        self._pending: list[str] = []
+        self._blank = True
+        """Whether a blank would not be seen here: at the edge of a block, or after another one."""
+        self._last: int | None = None
+        """The line's last text where nothing seen followed it: the end of the block takes its blank away."""
 
-def _raw_tokens(text: str) -> Iterator[Token]:
-    at, size = 0, len(text)
-    while at < size:
-        mark = text.find("<", at)
-        if mark < 0:
-            yield Token("text", unescaped(text[at:]))
-            return
-        if mark > at:
-            yield Token("text", unescaped(text[at:mark]))
-        at = mark
-        follower = text[at + 1 : at + 2]
-        if text.startswith("<!--", at):
-            end = text.find("-->", at + 4)
-            end = size if end < 0 else end
-            yield Token("comment", text[at + 4 : end])
-            at = end + 3
-        elif follower in ("!", "?") or (follower == "/" and not text[at + 2 : at + 3].isalpha()):
-            end = text.find(">", at + 2)
-            end = size if end < 0 else end
-            yield Token("doctype", " ".join(text[at + 2 : end].lower().split()))
-            at = end + 1
-        elif follower == "/":
-            end = text.find(">", at)
-            end = size if end < 0 else end
-            name = _NAME.match(text, at + 2)
-            yield Token("end", name[0].lower() if name else "")
-            at = end + 1
-        elif follower.isascii() and follower.isalpha():
-            token, at = _start(text, at)
-            yield token
-            if token.name in _RAW or token.name == "textarea" or token.name == "title":
-                end = _closing(text, at, token.name)
-                content = text[at:end]
-                if content:
-                    yield Token("text", content if token.name in _RAW else unescaped(content))
-                at = end
-        else:
-            yield Token("text", "<")
-            at += 1
-
-
-def _start(text: str, at: int) -> tuple[Token, int]:
-    name = _NAME.match(text, at + 1)
-    assert name is not None
-    at = name.end()
-    attributes: dict[str, str] = {}
-    while True:  # every turn moves on: what separates attributes is skipped whole, and whatever is left is an attribute
-        skipped = _SKIPPED.match(text, at)
-        at = skipped.end() if skipped is not None else at
-        if at >= len(text) or text[at] == ">":
-            at += 1
-            break
-        found = _ATTRIBUTE.match(text, at)
-        if found is None:
-            at += 1
-            continue
-        at = found.end()
-        value = next((group for group in found.groups()[2:] if group is not None), "")
-        attributes.setdefault(found[1].lower(), unescaped(value))
-    return Token("start", name[0].lower(), tuple(sorted(attributes.items()))), at
-
-
-def _closing(text: str, at: int, name: str) -> int:
-    found = re.compile(rf"</{name}[\s/>]", re.IGNORECASE).search(text, at)
-    return found.start() if found else len(text)
-
-
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-
-
-def _collapsed(raw: Iterator[Token], mask_csrf: bool) -> Iterator[Token]:
-    open_tags: list[str] = []
-    pending: list[str] = []
-
-    def flush() -> Iterator[Token]:
-        if not pending:
-            return
-        joined = "".join(pending)
-        pending.clear()
-        if not any(tag in _KEPT_SPACE for tag in open_tags[-MAX_DEPTH:]):
-            joined = _SPACE.sub(" ", joined).strip(" ")
-        if joined:
-            yield Token("text", joined, (), "/".join(open_tags[-MAX_DEPTH:]))
-
-    for token in raw:
+    def take(self, token: Token) -> None:
         if token.kind == "text":
-            pending.append(token.name)
-            continue
-        yield from flush()
-        within = "/".join(open_tags[-MAX_DEPTH:])
+            self._pending.append(token.name)
+            return
+        self._flush()
+        within = self._within
         if token.kind == "start":
-            attributes = _masked(token) if mask_csrf else token.attributes
-            yield Token("start", token.name, attributes, within)
+            attributes = _masked(token) if self._mask_csrf else token.attributes
+            self._edge(token, opens=True)
+            self._made.append(Token("start", token.name, attributes, within))
             if token.name not in _VOID:
-                open_tags.append(token.name)
-                del open_tags[:-1_000]
+                self._open.append(token.name)
+                del self._open[:-1_000]
         elif token.kind == "end":
-            if token.name in open_tags[-MAX_DEPTH:]:
-                while open_tags.pop() != token.name:
+            if token.name in self._open[-MAX_DEPTH:]:
+                while self._open.pop() != token.name:
                     pass
+            self._edge(token, opens=False)
             if token.name not in _VOID:
-                yield Token("end", token.name, (), within)
+                self._made.append(Token("end", token.name, (), within))
+        elif token.kind == "cdata":
+            self._seen()
+            self._made.append(Token("cdata", token.name, (), within))
         else:
-            yield Token(token.kind, token.name.strip(), (), within)
-    yield from flush()
+            self._made.append(Token(token.kind, token.name.strip(), (), within))
+
+    def finished(self) -> list[Token]:
+        self._flush()
+        self._break()
+        return [token for token in self._made if token is not None]
+
+    @property
+    def _within(self) -> str:
+        return "/".join(self._open[-MAX_DEPTH:])
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        text = "".join(self._pending)
+        self._pending.clear()
+        kept = next((tag for tag in reversed(self._open[-MAX_DEPTH:]) if tag in _KEPT_SPACE), None)
+        if kept is None:
+            text = _SPACE.sub(" ", text)
+            if self._blank:
+                text = text.removeprefix(" ")
+            if not text:
+                return
+            self._blank, self._last = text.endswith(" "), len(self._made)
+        elif kept in ("pre", "textarea"):  # a script in the middle of a line is not seen
+            self._seen()
+        self._made.append(Token("text", text, (), self._within))
+
+    def _edge(self, token: Token, *, opens: bool) -> None:
+        name = token.name
+        if name in _BLOCKS:
+            self._break()
+        elif name in _BOXES:
+            if opens:
+                self._seen()
+                self._blank = True
+            else:
+                self._break()
+                self._seen()
+        elif opens and name in _LETTERS and not (name == "input" and ("type", "hidden") in token.attributes):
+            self._seen()
+
+    def _seen(self) -> None:
+        self._blank, self._last = False, None
+
+    def _break(self) -> None:
+        """The edge of a block: the blank before it is not seen, and none after it would be."""
+        if self._last is not None:
+            text = self._made[self._last]
+            if text is not None and text.name.endswith(" "):
+                shorter = text.name[:-1]
+                self._made[self._last] = Token("text", shorter, (), text.within) if shorter else None
+        self._blank, self._last = True, None
 
 
 def _masked(token: Token) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,8 @@ from typing import Any
 from differ.links import Addresses, addresses
 from rules.automaton import State
 from rules.jsonpath import Location, locate
-from rules.model import Rank, Rule, RuleSet, template_of
+from rules.model import Rank, Rule, RuleSet
+from rules.selection import Selection, select
 from traffic.message import Request
 
 CLASS1_RANK: Rank = ()
@@ -24,13 +25,19 @@ class InForce:
     rules: RuleSet
     method: str
     today: date
-    live: tuple[Rule, ...]
-    expired: tuple[Rule, ...]
-    has_exact: bool
+    chosen: Selection
     own: Addresses
-    _body: dict[int, Rule] = field(default_factory=dict)
-    _body_expired: dict[int, Rule] = field(default_factory=dict)
     _places: dict[Location, list[Rule]] = field(default_factory=dict)
+
+    @property
+    def live(self) -> tuple[Rule, ...]:
+        """The rules in scope that have not expired, most specific first."""
+        return self.chosen.live
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether an `exact` rule stands somewhere in the body."""
+        return self.chosen.has_exact
 
     def class1(self, name: str) -> bool:
         """Whether a representation normaliser is on."""
@@ -38,7 +45,7 @@ class InForce:
 
     def for_target(self, target: str, name: str = "", *, expired: bool = False) -> tuple[Rule, ...]:
         """The rules of a header, a cookie or the status, most specific first, those that `exact` cancels left out."""
-        pool = self.expired if expired else self.live
+        pool = self.chosen.expired if expired else self.chosen.live
         found = [rule for rule in pool if rule.target == target and rule.name == name]
         guard = max((rule.rank for rule in found if rule.action == "exact"), default=None)
         return tuple(rule for rule in found if rule.action != "exact" and (guard is None or rule.rank >= guard))
@@ -63,37 +70,19 @@ class InForce:
 
     def at(self, state: State, location: Location) -> list[Rule]:
         """The live body rules that select this very place."""
-        found = [self._body[number] for number in state.accepted if number in self._body]
+        found = [self.chosen.body[number] for number in state.accepted if number in self.chosen.body]
         if self._places and location in self._places:
             found = sorted([*found, *self._places[location]], key=lambda rule: rule.rank, reverse=True)
         return found
 
     def expired_at(self, state: State) -> list[Rule]:
         """The expired body rules that would have selected this place."""
-        return [self._body_expired[number] for number in state.accepted if number in self._body_expired]
+        late = self.chosen.body_expired
+        return [late[number] for number in state.accepted if number in late]
 
 
 def in_force(rules: RuleSet, request: Request, route: str, status: int, content_type: str, today: date) -> InForce:
     """The rules of `rules` for one pair: scope is judged by the primary's status and media type."""
-    template = template_of(route)
-    live: list[Rule] = []
-    expired: list[Rule] = []
-    for rule in rules.all_rules:
-        if rule.scope.admits(request.method, template, status, content_type):
-            (expired if rule.expired(today) else live).append(rule)
-    made = InForce(
-        rules,
-        request.method,
-        today,
-        tuple(live),
-        tuple(expired),
-        any(r.action == "exact" and r.target == "body" for r in live),
-        addresses(rules.bases, request),
-    )
-    alive, dead = {id(rule) for rule in live}, {id(rule) for rule in expired}
-    for number, rule in enumerate(rules.body_rules):
-        if id(rule) in alive:
-            made._body[number] = rule
-        elif id(rule) in dead:
-            made._body_expired[number] = rule
-    return made
+    chosen = select(rules, request.method, route, status, content_type, today)
+    own = addresses(rules.bases, request)
+    return InForce(rules, request.method, today, chosen, own)

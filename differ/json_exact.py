@@ -37,8 +37,14 @@ class Document:
     value: Any
     bom: bool = False
     duplicates: bool = False
-    fast: bool = False
-    """Read by the fast parser: no special numbers inside."""
+    text: bytes | None = None
+    """The document as the fast parser writes it, where it was read by it: no special numbers inside, and equal texts are equal
+    documents."""
+
+    @property
+    def fast(self) -> bool:
+        """Whether it was read by the fast parser."""
+        return self.text is not None
 
 
 class Pairs(list[Any]):
@@ -50,29 +56,27 @@ def parse_both(primary: bytes, candidate: bytes, limits: Limits) -> tuple[Docume
     sides = (("primary", primary), ("candidate", candidate))
     for side, body in sides:
         _bound(side, body, limits)
-    fast = all(_fast_is_exact(body) for _, body in sides)
-    documents = [_parse(side, body, fast) for side, body in sides]
-    if fast and None in documents:
-        documents = [_parse(side, body, False) for side, body in sides]
-    first, second = documents
-    assert first is not None
-    assert second is not None
+    first = _fast(primary)
+    second = None if first is None else _fast(candidate)
+    if first is None or second is None:
+        return _parse("primary", primary), _parse("candidate", candidate)
     return first, second
 
 
 def parse_one(body: bytes, limits: Limits) -> Document:
     """One body. Raises InvalidJson or LimitHit."""
     _bound("the", body, limits)
-    document = _parse("the", body, False)
+    document = _parse("the", body)
     if isinstance(document, InvalidJson):
         raise document
-    assert document is not None
     return document
 
 
 def _bound(side: str, body: bytes, limits: Limits) -> None:
     """Refuses what is too deep or too large to be walked. Counting brackets is an upper bound that is almost always enough."""
-    if body.count(b"[") + body.count(b"{") <= limits.depth and body.count(b",") < limits.nodes // 2:
+    if body.count(b"[") + body.count(b"{") <= limits.depth and (
+        len(body) < limits.nodes // 2 or body.count(b",") < limits.nodes // 2
+    ):
         return
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     structure = b"".join(plain.split(b'"')[::2]).translate(None, _KEEP_BRACKETS)
@@ -93,16 +97,21 @@ def _fast_is_exact(body: bytes) -> bool:
     return b"0" * 19 not in body.translate(_DIGITS) and b"\\u003" not in body and not body.startswith(BOM)
 
 
-def _parse(side: str, body: bytes, fast: bool) -> Document | InvalidJson | None:
-    """The document; None where the fast parser is not sure."""
-    if fast:
-        try:
-            value = orjson.loads(body)
-            if orjson.dumps(value).count(b":") == body.count(b":"):
-                return Document(value, fast=True)
-        except (orjson.JSONDecodeError, TypeError, RecursionError):
-            pass
+def _fast(body: bytes) -> Document | None:
+    """The document; None where the fast parser is not sure that it lost nothing."""
+    if not _fast_is_exact(body):
         return None
+    try:
+        value = orjson.loads(body)
+        text = orjson.dumps(value)
+    except (orjson.JSONDecodeError, TypeError, RecursionError):
+        return None
+    if text == body or text.count(b":") == body.count(b":"):  # as many members as the body spells: no name stands twice
+        return Document(value, text=text)
+    return None
+
+
+def _parse(side: str, body: bytes) -> Document | InvalidJson:
     bom = body.startswith(BOM)
     try:
         text = body.decode("utf-8")

@@ -135,7 +135,9 @@ class _Pair:
         for aspect in ("header", "cookie"):
             findings = Findings()
             if aspect == "header":
-                compare_headers(self.primary, self.candidate, self.force, findings, self.correlations, self.identity, bodiless)
+                compare_headers(
+                    self.primary, self.candidate, self.force, findings, self.correlations, self.identity, bodiless, self.request
+                )
             elif "set-cookie" not in self.identity:
                 compare_cookies(self.primary.headers, self.candidate.headers, self.force, findings, self.correlations)
             self.differences += header_differences(findings, self.route, self.statuses, aspect)

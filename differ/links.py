@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from rules.model import Bases
@@ -21,6 +23,13 @@ class Addresses:
 
     bases: tuple[str, ...] = ()
     origin: str = ""
+    primary: tuple[str, ...] = ()
+    candidate: tuple[str, ...] = ()
+
+    @property
+    def asked_directly(self) -> bool:
+        """Whether the client may have asked a backend at its own address: then that address is no inner one to it."""
+        return not self.origin or any(_under(base, self.origin) for base in self.bases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +42,55 @@ class Link:
     fragment: str
 
 
-def link(text: object, own: Addresses, drop: tuple[tuple[str, str], ...], *, relative: bool = False) -> Link | None:
+def link(text: object, own: Addresses, drop: tuple[tuple[str, str], ...]) -> Link | None:
     """The link that `text` is; None when it is none. `drop` is left out of the queries of our own links only.
 
-    `relative` also takes links without a host, and makes the own address, the asked origin and none the same (redirect targets
-    resolve against what was asked). Elsewhere the origin stays what it is: a backend's inner address in its place is a difference.
+    The asked origin stays what it is: a backend's inner address in its place is a difference.
     """
+    return _read(text, ((own.bases, OWN), ((own.origin,), own.origin)), drop)
+
+
+Order = tuple[tuple[tuple[str, ...], str], ...]
+"""Addresses and what stands for them in a comparable link, the first that fits counts."""
+
+
+def readings(own: Addresses) -> Iterator[tuple[Order, Order]]:
+    """How to read the targets in the two answers' headers, the primary's first; targets are one where any reading is equal.
+
+    A target resolves against what the client asked, so the asked origin and none are the same, and the backends' own addresses
+    are one. An own address and none are the same only where the client may have asked at that address (`asked_directly`), and
+    only in the answer of the backend it belongs to: elsewhere it sends clients to an address that they cannot reach.
+    """
+    inner, asked = (own.bases, OWN), ((own.origin,), "")
+    yield (inner, asked), (inner, asked)
+    yield (asked, inner), (asked, inner)
+    if own.asked_directly:
+        yield ((own.primary, ""), inner, asked), ((own.candidate, ""), inner, asked)
+
+
+def target(text: str, order: Order, drop: tuple[tuple[str, str], ...] = ()) -> Link | None:
+    """The target of a header under one reading, with or without a host; None when it is none."""
+    return _read(text, order, drop, "")
+
+
+def _read(text: object, order: Order, drop: tuple[tuple[str, str], ...], relative: str | None = None) -> Link | None:
+    """`text` as a link; `relative` is the base of one without a host, which is no link where that is None."""
     if not isinstance(text, str) or len(text) > MAX_LINK:
         return None
     if not _ABSOLUTE.fullmatch(text):
-        if not relative or not text.startswith(("/", "?")) or text.startswith("//"):
+        if relative is None or not text.startswith(("/", "?")) or text.startswith("//"):
             return None
-        return _parts("" if relative else OWN, text, drop)
-    for base in own.bases:
-        if text.startswith(base) and text[len(base) : len(base) + 1] in ("", "/", "?", "#"):
-            return _parts("" if relative else OWN, text[len(base) :], drop)
-    if own.origin and text.startswith(own.origin) and text[len(own.origin) : len(own.origin) + 1] in ("", "/", "?", "#"):
-        return _parts("" if relative else own.origin, text[len(own.origin) :], drop)
+        return _parts(relative, text, drop)
+    for prefixes, base in order:
+        for prefix in prefixes:
+            if prefix and _under(text, prefix):
+                return _parts(base, text[len(prefix) :], drop)
     host_end = min((at for at in (text.find(mark, 8) for mark in "/?#") if at >= 0), default=len(text))
     return _parts(text[:host_end], text[host_end:], ())
+
+
+def _under(text: str, prefix: str) -> bool:
+    return text.startswith(prefix) and text[len(prefix) : len(prefix) + 1] in ("", "/", "?", "#")
 
 
 def _parts(base: str, rest: str, drop: tuple[tuple[str, str], ...]) -> Link:
@@ -70,23 +109,30 @@ def addresses(bases: Bases, request: Request) -> Addresses:
     The origin counts only where both its parts are known, as they are behind the proxy: a redirect from https to http is no match.
     """
     host = first_header(request.headers, b"host")
-    scheme = first_header(request.headers, b"x-forwarded-proto")
+    scheme = (first_header(request.headers, b"x-forwarded-proto") or b"").partition(b",")[0].strip().lower()
     origin = ""
     if host and scheme in (b"http", b"https"):
         origin = f"{scheme.decode('ascii')}://{host.decode('latin-1')}"
-    return Addresses(tuple(sorted({*bases.primary, *bases.candidate}, key=len, reverse=True)), origin)
+    return Addresses(
+        _longest_first(bases.primary + bases.candidate), origin, *map(_longest_first, (bases.primary, bases.candidate))
+    )
 
 
-def link_header(value: str, own: Addresses, drop: tuple[tuple[str, str], ...]) -> tuple[object, ...] | None:
-    """A Link header (RFC 8288) as a sorted tuple of targets and parameters; None when it is none."""
+@lru_cache(maxsize=64)
+def _longest_first(bases: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(bases), key=lambda base: (-len(base), base)))
+
+
+def link_header(value: str, order: Order) -> tuple[object, ...] | None:
+    """A Link header (RFC 8288) under one reading as a sorted tuple of targets and parameters; None when it is none."""
     found = _HEADER_LINK.findall(value)
     if not found or len(value) > MAX_LINK:
         return None
     made = []
-    for target, parameters in found:
-        folded = link(target, own, drop, relative=True)
+    for text, parameters in found:
+        folded = target(text, order)
         terms = tuple(sorted(part.strip().replace('"', "") for part in parameters.split(";") if part.strip()))
-        made.append((repr(folded) if folded is not None else target, terms))
+        made.append((repr(folded) if folded is not None else text, terms))
     return tuple(sorted(made))
 
 

@@ -5,21 +5,35 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
+from differ.cases import judge_case
 from rules.model import PresetUse, Rule, RuleSet
 from store.records import Example
 from traffic.message import Answer, Failure, Headers
 
 
-def export_cases(examples: Sequence[Example], rules: RuleSet) -> str:
-    """One JSON object a line, sorted by route and id; a trailing newline, empty text without examples."""
+def export_cases(examples: Sequence[Example], rules: RuleSet, build_header: str = "", today: date | None = None) -> str:
+    """One JSON object a line, sorted by route and id; a trailing newline, empty text without examples.
+
+    `build_header` names the build and is compared by nobody: it is left out of the answers. With `today` each line says how the
+    stored, redacted pair is judged on that day (`expected`, `paths`), so that `compare --cases` tells when that changes.
+    """
+    identity = build_header.lower().encode("latin-1")
     shared = _shared(rules)
     ordered = sorted(examples, key=lambda example: (example.route, example.id))
-    return "".join(json.dumps({**_case(example), **shared}, ensure_ascii=True, sort_keys=True) + "\n" for example in ordered)
+    lines = []
+    for example in ordered:
+        case = {**_case(example, identity), **shared}
+        if today is not None:
+            judged = judge_case(case, today)
+            case |= {"expected": judged["verdict"], "paths": judged["paths"]}
+        lines.append(json.dumps(case, ensure_ascii=True, sort_keys=True) + "\n")
+    return "".join(lines)
 
 
-def _case(example: Example) -> dict[str, Any]:
+def _case(example: Example, identity: bytes) -> dict[str, Any]:
     request: dict[str, Any] = {
         "method": example.request.method,
         "path": example.request.target.decode("latin-1"),
@@ -32,16 +46,16 @@ def _case(example: Example) -> dict[str, Any]:
         "name": f"{example.route} {example.id}",
         "why": "; ".join(f"{d.atom.aspect} {d.atom.path} {d.atom.kind}" for d in example.differences[:10]),
         "request": request,
-        "primary": _answer(example.primary),
-        "candidate": _answer(example.candidate),
+        "primary": _answer(example.primary, identity),
+        "candidate": _answer(example.candidate, identity),
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Answer, identity: bytes) -> dict[str, Any]:
     if isinstance(answer, Failure):
         return {"error": answer.reason}
     # The stored body is decoded already: its coding's name would make a reader decode it again.
-    kept = tuple(pair for pair in answer.headers if pair[0].lower() not in (b"content-encoding", b"content-length"))
+    kept = tuple(pair for pair in answer.headers if pair[0].lower() not in (b"content-encoding", b"content-length", identity))
     document: dict[str, Any] = {"status": answer.status, "headers": _headers(kept), "body": _body(answer.body)}
     if answer.truncated:
         document["truncated"] = True

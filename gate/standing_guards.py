@@ -48,7 +48,8 @@ def dwell(evidence: Evidence, standing: RouteStanding, policy: Policy, now: floa
     needed, spent = dwell_of(standing, policy), now - standing.since
     threshold = f">= {duration_text(needed)} in this step"
     if spent >= needed:
-        return Guard("dwell", True, duration_text(spent), threshold)
+        # A route that was never moved stands where it is since no known moment.
+        return Guard("dwell", True, duration_text(spent) if standing.since > 0 else "never moved", threshold)
     if spent < 0:
         return Guard(
             "dwell", None, "unknown", threshold, "the clock stands before the start of this step: are the clocks right?"

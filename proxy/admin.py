@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gate import decision as signed
 from proxy.figures import metrics_text, status_document
 from proxy.live_path import LivePath
+from store.openings import OpeningsError
 
 MAX_DECISION = 16 * 1024
 
@@ -54,15 +55,27 @@ def admin_app(
         about = {"ready": ready(), "draining": path.draining, "shadow": path.handoff.connected, "store": trouble() or "ok"}
         return JSONResponse(about, 200 if about["ready"] else 503)
 
+    reading = asyncio.Lock()  # one thread at most: the pool's others are for looking up the backends' names
+
     async def metrics(_: Request) -> Response:
-        return PlainTextResponse(metrics_text(path), media_type="text/plain; version=0.0.4")
+        try:
+            async with reading:
+                text = await asyncio.to_thread(metrics_text, path)
+        except OpeningsError as error:
+            return PlainTextResponse(f"{error}\n", 503)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def status(_: Request) -> Response:
-        return JSONResponse(status_document(path))
+        try:
+            async with reading:
+                document = await asyncio.to_thread(status_document, path)
+        except OpeningsError as error:
+            return JSONResponse({"error": str(error)}, 503)
+        return JSONResponse(document)
 
     async def decisions(_: Request) -> Response:
         listed = [json.loads(signed.encode(decision)) for decision in path.book.decisions]
-        return JSONResponse({"decisions": listed, "alarms": path.book.alarms})
+        return JSONResponse({"decisions": listed, "alarms": path.book.alarms, "unsigned": path.book.unsigned})
 
     async def decide(request: Request) -> Response:
         body = b""

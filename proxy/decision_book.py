@@ -10,11 +10,13 @@ from pathlib import Path
 import structlog
 
 from gate import decision as signed
-from gate.facts import Decision
+from gate.facts import Decision, State
 from traffic.message import Side
 from traffic.route import RouteMatch
 
 _log = structlog.get_logger("paritygate.proxy")
+
+MAX_UNSIGNED = 1_000
 
 
 class DecisionBook:
@@ -26,6 +28,12 @@ class DecisionBook:
         self._clock = clock
         self._decisions: dict[str, Decision] = {}
         self._alarms: dict[str, int] = {}
+        self._unsigned: dict[str, int] = {}
+
+    @property
+    def unsigned(self) -> dict[str, int]:
+        """Routes whose last offered decision this proxy's key did not sign, with its number: it is not enforced."""
+        return dict(self._unsigned)
 
     @property
     def decisions(self) -> list[Decision]:
@@ -49,6 +57,16 @@ class DecisionBook:
             return Side.PRIMARY
         return Side.CANDIDATE if signed.serves_candidate(decision, client, self._clock()) else Side.PRIMARY
 
+    def is_off(self, match: RouteMatch) -> bool:
+        """Whether an operator has taken this route out altogether: nothing of it is copied either."""
+        decision = self._decisions.get(match.label) if match.route is not None else None
+        return decision is not None and decision.state is State.OFF
+
+    def seq(self, match: RouteMatch) -> int:
+        """The number of the decision in force for this route, 0 without one."""
+        decision = self._decisions.get(match.label)
+        return decision.seq if decision is not None else 0
+
     def holds(self, decision: Decision) -> bool:
         """Whether exactly this decision is the one in force."""
         return self._decisions.get(decision.route) == decision
@@ -65,7 +83,7 @@ class DecisionBook:
         return taken
 
     def alarm(self, route: str, reason: str) -> None:
-        """Takes a route back to the primary at once, until a newer decision comes. The shadow's detector asks for it."""
+        """Takes a route back to the primary at once, until a newer decision comes. The shadow's detector or our own breaker asks for it."""
         decision = self._decisions.get(route)
         if decision is None or route in self._alarms:
             return
@@ -92,11 +110,22 @@ class DecisionBook:
         if known == decision:  # the usual case, twice a second for each route: no signature needs to be computed
             return False
         if not signed.supersedes(decision, known, self._key):
+            self._note_unsigned(decision)
             return False
         self._decisions[decision.route] = decision
+        self._unsigned.pop(decision.route, None)
         if decision.seq > self._alarms.get(decision.route, decision.seq):
             self._alarms.pop(decision.route, None)
         return True
+
+    def _note_unsigned(self, decision: Decision) -> None:
+        """Says once for each decision that another key signed it: somebody believes that it is enforced."""
+        route = decision.route
+        if self._unsigned.get(route) == decision.seq or signed.verify(decision, self._key):
+            return
+        if route in self._unsigned or len(self._unsigned) < MAX_UNSIGNED:
+            self._unsigned[route] = decision.seq
+            _log.error("a decision is not enforced: another key signed it; give all parts the same key file", route=route)
 
     def _keep(self) -> None:
         text = json.dumps({"decisions": [signed.encode(d) for d in self.decisions], "alarms": self._alarms})

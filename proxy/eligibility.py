@@ -16,11 +16,13 @@ _STREAMS = (b"text/event-stream", b"multipart/x-mixed-replace")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What holds for the whole proxy when a request begins."""
+    """What holds when a request begins."""
 
     looped: bool = False
     draining: bool = False
     paused: bool = False
+    off: bool = False
+    """The route's decision is `off`: an operator wants none of it copied."""
 
 
 def before(match: RouteMatch, method: str, mirror: MirrorSection, moment: Moment, roll: Callable[[], float]) -> Skipped | None:
@@ -32,7 +34,7 @@ def before(match: RouteMatch, method: str, mirror: MirrorSection, moment: Moment
     if moment.paused:
         return Skipped.PAUSED
     own = match.route.mirror if match.route is not None else None
-    if own == "off":
+    if own == "off" or moment.off:
         return Skipped.EXCLUDED
     if own != "writes" and method not in (READS if own == "reads" else mirror.methods):
         return Skipped.UNSAFE_METHOD

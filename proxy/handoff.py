@@ -85,6 +85,9 @@ class HandOff:
                 await self._send(writer, listening)
             except (OSError, TimeoutError, CodecError) as error:
                 _log.info("the shadow's connection ended", error=type(error).__name__)
+            except Exception:  # whatever it was, it must not end the mirroring for good
+                _log.exception("the hand-off failed and connects anew")
+                pause = LONGEST_PAUSE_S
             finally:
                 self.connected = False
                 listening.cancel()
@@ -110,9 +113,12 @@ class HandOff:
                 exchange, weight = self._waiting.popleft()
                 self._bytes -= weight
                 self._sent(exchange.route)
-                batch.append(encode(exchange))
+                try:
+                    batch.append(encode(exchange))
+                except CodecError as error:  # sent and never judged: the shadow's books show it as lost
+                    _log.warning("an exchange cannot be handed over", route=exchange.route, reason=str(error))
                 size += weight
-            if batch:
+            if size:
                 await self._write(writer, b"".join(batch))
                 continue
             self._emptied.set()

@@ -45,7 +45,8 @@ class LiveHooks:
         method = data.method.decode("latin-1")
         match = path.routes.match(method, data.path.partition(b"?")[0])
         marker = first_header(data.headers.fields, HEADER)
-        moment = eligibility.Moment(marker is not None and is_copy(marker, path.key), path.draining, path.paused)
+        looped = marker is not None and is_copy(marker, path.key)
+        moment = eligibility.Moment(looped, path.draining, path.paused, path.book.is_off(match))
         peer = str(flow.client_conn.peername[0]) if flow.client_conn.peername else ""
         kept = hygiene.mended_request(hygiene.without_control_headers(data.headers.fields))
         headers, address = path.forwarding.stamp(kept, peer, b"https" if flow.client_conn.tls else b"http")
@@ -74,6 +75,7 @@ class LiveHooks:
         known = live.client if live.client.startswith("u") else None  # an address may be many people: no canary for it
         direct(live, path.book.side(match, known), path.primary, path.candidate)
         if live.live_side is Side.CANDIDATE:
+            live.decided_by = path.book.seq(match)
             flow.metadata[internals.AGAIN] = self._fall_back(live)
         live.skip = eligibility.before(match, method, path.settings.mirror, moment, path.identity.random.random)
         self._let_body_pass(live)
@@ -83,8 +85,10 @@ class LiveHooks:
         live = live_of(flow)
         if live is not None:
             live.request_ended = self.path.identity.monotonic()
-            if live.request_tee is None and live.skip is None:
-                live.request_body = flow.request.raw_content or b""
+            held = flow.request.raw_content if live.request_tee is None and live.skip is None else None
+            if held:
+                live.request_tee = Tee(self.path.settings.mirror.max_body, True, self.path.copies)
+                live.request_tee(held)
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """The live answer begins: from here on its body passes as it comes."""
@@ -96,7 +100,7 @@ class LiveHooks:
         live.answer_headers = response.data.headers.fields
         live.skip = live.skip or eligibility.at_answer(response.status_code, live.answer_headers, limit)
         live.endless = eligibility.declared_length(live.answer_headers) is None
-        live.answer_tee = Tee(limit, keep=live.skip is None)
+        live.answer_tee = Tee(limit, live.skip is None, self.path.copies)
         response.stream = live.answer_tee
         response.data.headers.fields = hygiene.mended_answer(
             live.answer_headers, self.path.draining and response.status_code != 101
@@ -163,6 +167,7 @@ class LiveHooks:
         def again() -> bool:
             if live.live_side is Side.PRIMARY:
                 return False
+            self.path.candidate_ended(live, failed=True)
             direct(live, Side.PRIMARY, self.path.primary, self.path.candidate)
             live.timed_out = False
             return True
@@ -179,5 +184,5 @@ class LiveHooks:
             return
         if (length or 0) > limit:
             live.skip = live.skip or Skipped.TOO_LARGE
-        live.request_tee = Tee(limit, keep=live.skip is None)
+        live.request_tee = Tee(limit, live.skip is None, self.path.copies)
         live.flow.request.stream = live.request_tee

@@ -41,7 +41,8 @@ from proxy.answers import own_answer
 Commands = Generator[Any, Any, None]
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's head; more is answered with 431."""
+"""Bytes of a head that may wait for its end; a request's is answered with 431. As many bytes may wait wherever else nothing takes
+them yet: behind an open request, in a chunk's header, in trailers."""
 REUSE_WITHIN_S = 1.5
 """A backend connection that was idle for longer is not used again: gunicorn closes after 2 s, uvicorn after 5."""
 
@@ -81,7 +82,7 @@ def error_status(request: http.Request) -> int | None:
 
 
 class _TrailerReader:
-    """h11's chunk reader with the trailers set aside: mitmproxy raises where it meets them."""
+    """h11's chunk reader with the trailers set aside (mitmproxy raises where it meets them), and with an end to its patience."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -92,6 +93,8 @@ class _TrailerReader:
         if isinstance(event, h11.EndOfMessage) and event.headers:
             self.trailers = http.Headers([(bytes(n), bytes(v)) for n, v in event.headers.raw_items()])
             return h11.EndOfMessage()
+        if event is None and len(buffer) > MAX_HEAD:  # a chunk's data never waits: this is its header, or trailers
+            raise h11.RemoteProtocolError("a chunk header or trailers without an end")
         return event
 
     def read_eof(self) -> Any:
@@ -142,7 +145,7 @@ class LiveServer(_Trailers, _http1.Http1Server):
         if not isinstance(event, events.DataReceived):
             yield from super().read_headers(event)
             return
-        while bytes(self.buf)[:1] in (b"\r", b"\n"):  # RFC 9112 2.2: empty lines before a request line are skipped
+        while _beginning(self.buf, 1) in (b"\r", b"\n"):  # RFC 9112 2.2: empty lines before a request line are skipped
             self.buf.maybe_extract_at_most(1)
         if not self.buf:
             return
@@ -169,6 +172,19 @@ class LiveServer(_Trailers, _http1.Http1Server):
                 yield commands.SendData(self.conn, own_answer(400))
             yield command
 
+    def wait(self, event: events.Event) -> Commands:
+        if not isinstance(event, events.DataReceived) or len(self.buf) <= MAX_HEAD:
+            yield from super().wait(event)
+            return
+        # Reading goes on while an answer is awaited, and nothing takes what comes: it must not pile up.
+        self.state = self.done
+        if self.request is not None and not self.response:
+            set_error_status(self.request, 400)
+            yield commands.SendData(self.conn, own_answer(400, self.request.data.method == b"HEAD"))
+        yield commands.CloseConnection(self.conn)
+        error = RequestProtocolError(self.stream_id, "too much ahead of its turn", code=RequestProtocolError.code)
+        yield ReceiveHttp(error)
+
     def refuse(self, reason: str, status: int) -> Commands:
         """Ends the connection with our own answer, for a request that never became a flow."""
         self.head_since = None
@@ -194,9 +210,16 @@ class LiveClient(_Trailers, _http1.Http1Client):
     """The side towards a backend."""
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
-        while self.request and _is_informational(bytes(self.buf)):  # RFC 9110 15.2: a proxy may swallow these
-            self.buf.maybe_extract_lines()
+        while self.request and _is_informational(_beginning(self.buf, 12)):  # RFC 9110 15.2: a proxy may swallow these
+            if not self.buf.maybe_extract_lines():
+                break
         yield from super().read_headers(event)
+        endless = isinstance(event, events.DataReceived) and len(self.buf) > MAX_HEAD and self.state == self.read_headers
+        if endless and self.stream_id is not None:
+            self.state = self.done
+            yield commands.CloseConnection(self.conn)
+            text = f"Cannot parse HTTP response: its head has more than {MAX_HEAD} bytes"
+            yield ReceiveHttp(ResponseProtocolError(self.stream_id, text, code=ResponseProtocolError.code))
 
     def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
         yield from super().mark_done(request=request, response=response)
@@ -321,10 +344,13 @@ def _fault_of_client(event: RequestProtocolError) -> str:
     return CLIENT_GONE if "disconnected" in event.message or "peer closed" in event.message else MALFORMED
 
 
-def _is_informational(data: bytes) -> bool:
-    if data[:7] != b"HTTP/1." or data[8:10] != b" 1" or data[9:12] == b"101":
-        return False
-    return b"\n\r\n" in data or b"\n\n" in data
+def _beginning(buffer: Any, size: int) -> bytes:
+    """The first bytes of what waits, without copying the rest: a peer that drips would make that quadratic."""
+    return bytes(buffer._data[:size])
+
+
+def _is_informational(beginning: bytes) -> bool:
+    return beginning[:7] == b"HTTP/1." and beginning[8:10] == b" 1" and len(beginning) == 12 and beginning[9:12] != b"101"
 
 
 def _status_of(code: Any) -> int | None:

@@ -28,11 +28,12 @@ class LiveFlow:
     started: float
     begun: float
     live_side: Side = Side.PRIMARY
+    decided_by: int = 0
+    """The seq of the decision that gave it to the candidate."""
     skip: Skipped | None = None
     refusal: Refused | None = None
     timed_out: bool = False
     request_tee: Tee | None = None
-    request_body: bytes = b""
     request_ended: float | None = None
     answer_tee: Tee | None = None
     answer_headers: Headers = ()
@@ -44,7 +45,6 @@ class LiveFlow:
 
     def forget_bodies(self) -> None:
         """Frees the copies; bodies that still pass keep passing."""
-        self.request_body = b""
         for tee in (self.request_tee, self.answer_tee):
             if tee is not None:
                 tee.drop()

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from proxy.answers import STATUS
+from proxy.breaker import LAST, MOST_FAILED, Breaker
+from proxy.copy_budget import CopyBudget
 from proxy.decision_book import DecisionBook
 from proxy.forwarded import Forwarding
 from proxy.handoff import HandOff
@@ -24,6 +26,9 @@ from traffic.route import OTHER_METHOD, UNROUTED, RouteTable
 
 UNKNOWN = f"{OTHER_METHOD} {UNROUTED}"
 """The label of a request that never became one."""
+PATIENCE_S = 10.0
+"""A client that leaves after waiting so long for an answer's first byte was failed by the backend; before, it just left."""
+_BACKEND_FAILED = frozenset({Refused.UPSTREAM_UNREACHABLE, Refused.UPSTREAM_TIMEOUT})
 _COPY_OF_REFUSED: dict[Refused, Skipped] = {
     Refused.MALFORMED: Skipped.INCOMPLETE,
     Refused.HEADER_LIMIT: Skipped.INCOMPLETE,
@@ -62,6 +67,8 @@ class LivePath:
         self.book.load()
         path = settings.state_dir / f"openings-{identity.boot}.bin"
         self.openings = OpeningsFile.create(path, identity.boot, identity.node, settings.routes.max)
+        self.copies = CopyBudget()
+        self.breaker = Breaker()
         self.handoff = HandOff(settings.channel_path, settings.mirror.queue, self._hello, self.openings.sent, self._alarm)
         self.paused = False
         self.draining = False
@@ -78,6 +85,7 @@ class LivePath:
         answer = SERVED_PRIMARY if live.live_side is Side.PRIMARY else SERVED_CANDIDATE
         if not self._settle(live):
             return
+        self.candidate_ended(live, status >= 500)
         skip = live.skip or self._skip_at_end(live)
         if skip is None and not self.handoff.offer(self._exchange(live, status)):
             skip = Skipped.QUEUE_FULL
@@ -87,8 +95,21 @@ class LivePath:
     def refused(self, live: LiveFlow, reason: Refused, copy: Skipped | None = None) -> None:
         """The client got no backend's complete answer."""
         if self._settle(live):
+            if reason in _BACKEND_FAILED or (reason is Refused.CLIENT_GONE and self._kept_waiting(live)):
+                self.candidate_ended(live, failed=True)
             live.forget_bodies()
             self.openings.ended(live.label, f"refused:{reason}", f"skipped:{copy or _COPY_OF_REFUSED[reason]}")
+
+    def candidate_ended(self, live: LiveFlow, failed: bool) -> None:
+        """How the candidate did for a live client; a no-op for the primary's. Too many failures take the route from it."""
+        route = live.match.label
+        if live.live_side is not Side.CANDIDATE or self.book.seq(live.match) != live.decided_by:
+            return
+        if self.breaker.note(route, live.decided_by, failed):
+            reason = (
+                f"more than {MOST_FAILED} of the last {LAST} live requests got a 5xx or no complete answer from the candidate"
+            )
+            self.book.alarm(route, reason)
 
     def rejected(self, reason: Refused) -> None:
         """A request that could not even be read."""
@@ -101,6 +122,10 @@ class LivePath:
             self.refused(live, Refused.DRAINING)
         self.openings.close()
 
+    def _kept_waiting(self, live: LiveFlow) -> bool:
+        since = live.request_ended
+        return live.answer_begun is None and since is not None and self.identity.monotonic() - since >= PATIENCE_S
+
     def _settle(self, live: LiveFlow) -> bool:
         if live.settled:
             return False
@@ -110,17 +135,21 @@ class LivePath:
         return True
 
     def _skip_at_end(self, live: LiveFlow) -> Skipped | None:
-        bodies = len(live.request_body)
+        if live.request_ended is None:  # the backend has answered a request that we do not know the end of
+            return Skipped.INCOMPLETE
+        bodies = 0
         for tee in (live.request_tee, live.answer_tee):
             if tee is not None and tee.over:
                 return Skipped.TOO_LARGE
+            if tee is not None and tee.starved:
+                return Skipped.QUEUE_FULL
             bodies += tee.size if tee is not None else 0
         return Skipped.TOO_LARGE if bodies > MAX_FRAME - 1024 * 1024 else None
 
     def _exchange(self, live: LiveFlow, status: int) -> Exchange:
         ended = self.identity.monotonic()
         asked = live.request_ended if live.request_ended is not None else live.begun
-        body = live.request_tee.body() if live.request_tee is not None else live.request_body
+        body = live.request_tee.body() if live.request_tee is not None else b""
         return Exchange(
             boot=self.identity.boot,
             seq=next(self._seq),

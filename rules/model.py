@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from rules.automaton import Automaton
 from rules.jsonpath import Path
+
+if TYPE_CHECKING:
+    from rules.selection import Selection
 
 UNROUTED = "__unrouted__"
 CLASS1 = (
@@ -200,6 +204,11 @@ class RuleSet:
     def automaton(self) -> Automaton:
         """The paths of `body_rules`."""
         return Automaton([rule.path for rule in self.body_rules if rule.path is not None])
+
+    @cached_property
+    def remembered(self) -> dict[tuple[str, str, int, str, date], Selection]:
+        """What rules.selection chose so far; it keeps this small."""
+        return {}
 
     @cached_property
     def digest(self) -> str:

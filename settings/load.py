@@ -34,6 +34,8 @@ def load_settings(config: Path | None = None, overrides: Mapping[str, Any] | Non
     if path.is_file():
         source = path.absolute()
         document = _read(path)
+    elif path.is_dir():
+        raise SettingsError(f"{path}: is a folder; name the file in it, e.g. {path / FILE_NAME}")
     elif config is not None or "PARITYGATE_CONFIG" in os.environ:
         raise SettingsError(f"{path}: there is no such file; `paritygate init` writes one")
     _check_environment()
@@ -83,12 +85,16 @@ def _check_environment() -> None:
             raise SettingsError(f"environment: {name} is no setting of Paritygate{hint}")
 
 
-def _explain(error: ValidationError, place: str) -> str:
+def _explain(error: ValidationError, file: str) -> str:
     lines = []
     for problem in error.errors():
+        place = file
         where = [str(part) for part in problem["loc"]]
         section, key = ".".join(where[:-1]), where[-1] if where else ""
         named = f"[{section}] {key}" if section else (f"[{key}]" if key else "")
+        variable = f"PARITYGATE_{'__'.join(where).upper()}"
+        if variable in os.environ:
+            place, named = "environment", variable
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             allowed = _allowed(where[:-1])

@@ -189,7 +189,10 @@ class Cutover(Section):
 class Redact(Section):
     """What is secret."""
 
-    headers: tuple[str, ...] = ("authorization", "cookie", "set-cookie", "x-api-key", "x-csrftoken", "proxy-authorization")
+    headers: tuple[str, ...] = (
+        *("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-access-token"),
+        *("x-csrftoken", "x-csrf-token", "x-xsrf-token", "x-amz-security-token"),
+    )
     json_paths: tuple[str, ...] = Field(("$..password", "$..token", "$..secret"), alias="json")
 
 

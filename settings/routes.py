@@ -31,8 +31,13 @@ def load_route_table(settings: Settings, warnings: list[str] | None = None) -> R
             raise SettingsError(f"[routes] urlconf: {entry}: expected the list that `paritygate routes import-django` writes")
         routes.extend(_parsed(f"[routes] urlconf: {entry}", partial(routes_from_urlconf, document)))
     for entry in settings.routes.openapi:
-        found = _url(settings, entry, warnings) if entry.startswith(("http://", "https://")) else _file(settings, entry)
+        remote = entry.startswith(("http://", "https://"))
+        found = _url(settings, entry, warnings) if remote else _file(settings, entry)
         if found is None:
+            continue
+        if remote and not (isinstance(found, Mapping) and isinstance(found.get("paths"), Mapping)):
+            if warnings is not None:  # a candidate that answers nonsense must not keep clients from being served
+                warnings.append(f"[routes] openapi: {entry}: what it answers is no OpenAPI document; its routes are unknown")
             continue
         if not isinstance(found, Mapping):
             raise SettingsError(f"[routes] openapi: {entry}: expected an OpenAPI document, got {type(found).__name__}")

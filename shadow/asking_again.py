@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from differ.again import settle
+from differ.again import settle, useless
 from differ.facts import Judgement
 from shadow.budget import AskBudget
 from shadow.dispatch import Dispatched
@@ -35,12 +35,15 @@ class AskingAgain:
             return self.from_memory(first)
         again = await asyncio.gather(self._send(exchange, Side.PRIMARY), self._send(exchange, Side.CANDIDATE))
         primary_again, candidate_again = again[0].answer, again[1].answer
-        if not isinstance(primary_again, Response) or not isinstance(candidate_again, Response):
+        if not isinstance(candidate_again, Response):
+            # What the primary was seen to do excuses no candidate that does not even answer.
+            return replace(first, reason=UNCONFIRMED)
+        if not isinstance(primary_again, Response):
             return self.from_memory(first)
         request, route = exchange.request, exchange.route
         itself = await self._judging.judge(request, route, primary, primary_again)
         other = await self._judging.judge(request, route, primary_again, candidate_again)
-        if itself.verdict is Verdict.MISMATCH:
+        if itself.verdict is Verdict.MISMATCH and not useless(first, itself, other):
             # A place where the primary moved and the candidate followed is a race: it must not excuse a later difference there.
             apart = {(difference.atom.aspect, difference.atom.path) for difference in other.differences}
             moved = [difference for difference in itself.differences if (difference.atom.aspect, difference.atom.path) in apart]

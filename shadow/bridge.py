@@ -6,7 +6,6 @@ Whole values only, never substrings, and everything else stays byte for byte. Id
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from urllib.parse import quote_plus, unquote_plus
 
@@ -20,7 +19,6 @@ _TOKEN_HEADERS = frozenset(
     {b"x-csrftoken", b"x-csrf-token", b"x-xsrf-token", b"x-auth-token", b"x-session-token", b"x-access-token"}
 )
 _FORM = b"application/x-www-form-urlencoded"
-_COOKIE_PART = re.compile(rb"(\s*[^=;\s]+=)([^;]*)")
 
 
 class Bridge:
@@ -50,8 +48,12 @@ class Bridge:
             scheme, space, secret = value.rpartition(b" ")
             return scheme + space + self._value(secret, towards)
         if name == b"cookie":
-            return _COOKIE_PART.sub(lambda part: part.group(1) + self._value(part.group(2), towards), value)
+            return b";".join(self._cookie(part, towards) for part in value.split(b";"))
         return self._value(value, towards) if name in _TOKEN_HEADERS else value
+
+    def _cookie(self, part: bytes, towards: Side) -> bytes:
+        name, sign, value = part.partition(b"=")
+        return name + sign + self._value(value, towards) if sign and name.strip() else part
 
     def _value(self, value: bytes, towards: Side) -> bytes:
         counterpart = self.tokens.translate(value.decode("latin-1"), towards)

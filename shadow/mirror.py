@@ -11,6 +11,7 @@ from shadow.asking_again import AskingAgain
 from shadow.bridge import Bridge
 from shadow.builds import Builds
 from shadow.comparison import Compared
+from shadow.current_epochs import CurrentEpochs
 from shadow.dispatch import Dispatch, Dispatched
 from shadow.endings import Endings
 from shadow.judging import DifferFailed, Judging
@@ -70,9 +71,10 @@ class Mirror:
         endings: Endings,
         writes: PendingWrites,
         builds: Builds,
+        current: CurrentEpochs,
     ) -> None:
         self._copies, self._bridge, self._judging, self._again = copies, bridge, judging, again
-        self._endings, self._writes, self._builds = endings, writes, builds
+        self._endings, self._writes, self._builds, self._current = endings, writes, builds, current
 
     async def handle(self, exchange: Exchange) -> Handled:
         """Copies and judges. Raises nothing but cancellation and faults of ours; the caller counts both."""
@@ -97,9 +99,11 @@ class Mirror:
         except DifferFailed:
             return Handled(self._endings.lost(exchange, Lost.DIFFER_FAILED))
         build = self._builds.of(candidate)
+        # Errors of a candidate that was not heard of since the start belong to what is being proven, not to a build "".
+        epoch = "" if self._builds.known else await self._current.of(exchange.route)
         made = Compared(
             exchange,
-            self._endings.epoch(exchange, build),
+            epoch or self._endings.epoch(exchange, build),
             build,
             primary,
             candidate,

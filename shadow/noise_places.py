@@ -1,4 +1,7 @@
-"""Places where the primary was seen to disagree with itself lately: (route, aspect, generalised path)."""
+"""Places where the primary was seen to disagree with itself lately: (route, both statuses, aspect, generalised path).
+
+The statuses belong to the place: a primary that answers now 200 and now 404 excuses no candidate that answers 500.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from differ.facts import Difference
 
-Place = tuple[str, str, str]
+Place = tuple[str, str, str, str]
 
 
 class NoisePlaces:
@@ -34,4 +37,4 @@ class NoisePlaces:
 
 
 def _place(difference: Difference) -> Place:
-    return (difference.atom.route, difference.atom.aspect, difference.atom.path)
+    return (difference.atom.route, difference.atom.statuses, difference.atom.aspect, difference.atom.path)

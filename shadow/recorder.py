@@ -1,7 +1,8 @@
 """Brings the ends of exchanges to the store in batches, through outages, and counts each one exactly once.
 
 A batch keeps its token while it is tried again, so that a commit whose answer got lost is not applied twice. While the store
-is away the backlog is bounded: beyond it only counts are kept (`lost: store_failed`), which are written when it returns.
+is away the backlog is bounded, in ends and in bytes: beyond the bytes an end keeps its counts and atoms only, beyond the ends
+there are but counts (`lost: store_failed`), which are written when it returns.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from itertools import count
 
 import structlog
 
+from shadow.backlog_size import Slimming
 from shadow.faults import place_of
 from shadow.held import Held
 from store.database import Store
 from store.records import Batch, Ended, Finding, LatencyCounts, OpeningCounts
-from traffic.message import Response
 from traffic.outcome import Ending, Lost
 
 log = structlog.get_logger("paritygate.shadow")
@@ -27,7 +28,7 @@ FLUSH_S = 0.25
 FLUSH_ENDS = 200
 MAX_BATCH = 1_000
 MAX_BACKLOG = 20_000
-MAX_EXAMPLE_BYTES = 64 * 1024 * 1024
+MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 MAX_FINDINGS = 2_000
 MAX_FRESH = 20
 OPENINGS_SHARE = 0.05
@@ -55,8 +56,9 @@ class Recorder:
         self._store, self._held, self._openings = store, held, openings
         self._writer, self._keep, self._now = writer, keep_examples, now
         self._numbers = count(1)
-        self._backlog: deque[Ended] = deque()
+        self._backlog: deque[tuple[Ended, int]] = deque()
         self._bytes = 0
+        self._slimming = Slimming()
         self._overflow: Counter[tuple[str, str]] = Counter()
         self._latency: list[LatencyCounts] = []
         self._findings: list[Finding] = []
@@ -74,11 +76,9 @@ class Recorder:
         if len(self._backlog) >= MAX_BACKLOG:
             self._overflow[(ended.boot, ended.route)] += ended.count
             return
-        size = _example_bytes(ended)
-        if size and self._bytes + size > MAX_EXAMPLE_BYTES:
-            ended, size = replace(ended, example=None), 0
+        ended, size = self._slimming.fit(ended, MAX_BACKLOG_BYTES - self._bytes)
         self._bytes += size
-        self._backlog.append(ended)
+        self._backlog.append((ended, size))
         if len(self._backlog) >= FLUSH_ENDS:
             self._due.set()
 
@@ -112,7 +112,7 @@ class Recorder:
         """A moment (Unix time) before which no end of this process is still to be written."""
         waiting = [prepared.batch.ended[0].at for prepared in self._prepared if prepared.batch.ended]
         if self._backlog:
-            waiting.append(self._backlog[0].at)
+            waiting.append(self._backlog[0][0].at)
         return min([self._now() - FLUSH_S * 2, *waiting])
 
     async def run(self) -> None:
@@ -176,9 +176,11 @@ class Recorder:
 
     async def _prepare(self) -> bool:
         size = min(len(self._backlog), MAX_BATCH)
-        ended = [self._backlog.popleft() for _ in range(size)]
-        self._bytes -= sum(_example_bytes(item) for item in ended)
+        taken = [self._backlog.popleft() for _ in range(size)]
+        ended = [item for item, _ in taken]
+        self._bytes -= sum(bytes_ for _, bytes_ in taken)
         if not self._backlog:
+            self._slimming.forget()
             now = self._now()
             for (boot, route), number in self._overflow.items():
                 ended.append(Ended(boot, route, now, Ending.LOST, Lost.STORE_FAILED, count=number))
@@ -259,11 +261,3 @@ class Recorder:
             )  # fmt: skip
             log.error("the store refuses one exchange; it is counted as lost", route=bare.route, error=str(error))
             self._push(Batch((bare,)))
-
-
-def _example_bytes(ended: Ended) -> int:
-    example = ended.example
-    if example is None:
-        return 0
-    answers = sum(len(answer.body) for answer in (example.primary, example.candidate) if isinstance(answer, Response))
-    return answers + len(example.request.body) + 2_000

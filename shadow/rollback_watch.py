@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gate.detector import Detector, Repeats, alarm_threshold, hard_trip
 from gate.policy import Policy
@@ -14,6 +14,8 @@ from traffic.outcome import Verdict
 
 SERVING_S = 3600.0
 MAX_ROUTES = 10_000
+MAX_BUILDS = 8
+"""Builds of one route that are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +27,40 @@ class Trip:
 
 
 @dataclass(slots=True)
-class _Served:
+class _Build:
+    """What one build showed on one route."""
+
     detector: Detector
-    build: str
-    live_at: float
     since: float
+    seen_at: float
     comparisons: int = 0
 
 
+@dataclass(slots=True)
+class _Served:
+    live_at: float
+    builds: dict[str | None, _Build] = field(default_factory=dict)
+
+    def build(self, name: str, q0: float, now: float) -> _Build:
+        """The count of a build. While MAX_BUILDS answer at once, those beyond share one count: none goes unwatched."""
+        key: str | None = name
+        if name not in self.builds and len(self.builds) >= MAX_BUILDS:
+            gone = [other for other, build in self.builds.items() if now - build.seen_at > SERVING_S]
+            for other in gone:
+                del self.builds[other]
+            key = name if gone else None
+        build = self.builds.get(key)
+        if build is None:
+            build = self.builds[key] = _Build(Detector.start(q0), now, now)
+        build.seen_at = now
+        return build
+
+
 class RollbackWatch:
-    """One detector per route, from the first answer that a client got from the candidate. `now` is Unix time."""
+    """One detector per route and build, from the first answer that a client got from the candidate. `now` is Unix time.
+
+    Builds that answer in turns, as in a rolling deployment, are watched side by side: neither resets the other.
+    """
 
     def __init__(self, policy: Policy, now: Callable[[], float]) -> None:
         self._q0, self._floor, self._now = 1.0 - policy.p0, policy.detector_floor, now
@@ -48,7 +74,7 @@ class RollbackWatch:
         served = self._routes.get(route)
         if made.exchange.live_side is Side.CANDIDATE:
             if served is None:
-                served = self._routes[route] = _Served(Detector.start(self._q0), made.build, now, now)
+                served = self._routes[route] = _Served(now)
                 if len(self._routes) > MAX_ROUTES:
                     self._routes.popitem(last=False)
             served.live_at = now
@@ -57,11 +83,9 @@ class RollbackWatch:
         if now - served.live_at > SERVING_S:  # nobody is served by the candidate any more
             del self._routes[route]
             return None
-        if served.build != made.build:
-            served.detector, served.build, served.since, served.comparisons = Detector.start(self._q0), made.build, now, 0
-        return self._judge(made, unit, served, now)
+        return self._judge(made, unit, served.build(made.build, self._q0, now), now)
 
-    def _judge(self, made: Compared, unit: str | None, served: _Served, now: float) -> Trip | None:
+    def _judge(self, made: Compared, unit: str | None, build: _Build, now: float) -> Trip | None:
         bad = isinstance(made.candidate, Failure) or made.judgement.verdict is Verdict.MISMATCH
         if bad and isinstance(made.primary, Response):
             status = made.candidate.status if isinstance(made.candidate, Response) else None
@@ -78,10 +102,10 @@ class RollbackWatch:
             or not self._units.first(made.exchange.client, unit, now)
         ):
             return None
-        served.comparisons += 1
-        served.detector = served.detector.update(bad)
-        per_day = served.comparisons / max(now - served.since, 3600.0) * 86400.0
-        if not served.detector.alarm(alarm_threshold(per_day, self._floor)):
+        build.comparisons += 1
+        build.detector = build.detector.update(bad)
+        per_day = build.comparisons / max(now - build.since, 3600.0) * 86400.0
+        if not build.detector.alarm(alarm_threshold(per_day, self._floor)):
             return None
-        served.detector = Detector.start(self._q0)
+        build.detector = Detector.start(self._q0)
         return Trip(f"the rate of mismatches rose above the agreed {self._q0:.4%} (e-SR detector)", hard=False)

@@ -23,6 +23,7 @@ from shadow.budget import AskBudget
 from shadow.builds import Builds
 from shadow.channel import Channel, Connection
 from shadow.copy_request import marker_value
+from shadow.current_epochs import CurrentEpochs
 from shadow.dispatch import Dispatch
 from shadow.endings import Endings, ExampleOffers
 from shadow.faults import Outage
@@ -37,6 +38,7 @@ from shadow.pending_writes import PendingWrites
 from shadow.reconciliation import Reconciliation
 from shadow.recorder import Recorder
 from shadow.relation_watch import RelationWatch
+from shadow.retention import keep_to_retention
 from shadow.rollback_watch import RollbackWatch
 from shadow.worker import Worker
 from store.database import Store
@@ -90,7 +92,7 @@ class Shadow:
     def __init__(self, settings: Settings, key: bytes, rules: RuleSet, store: Store, routes: RouteTable) -> None:
         clock, now = time.monotonic, time.time
         mirror = settings.mirror
-        self._timeout, self._store, self._now = mirror.timeout, store, now
+        self._timeout, self._store, self._now, self._retention = mirror.timeout, store, now, settings.store.retention
         policy = policy_for(
             settings.gate.profile, settings.gate.parity, settings.gate.alpha, settings.gate.model_dump(exclude_none=True)
         )
@@ -121,7 +123,7 @@ class Shadow:
             self._alarms.sound,
         )
         self._worker = Worker(
-            Mirror(copies, bridge, judging, again, endings, writes, Builds(header)),
+            Mirror(copies, bridge, judging, again, endings, writes, Builds(header), CurrentEpochs(store.evidence, clock)),
             endings,
             self._recorder,
             self._held,
@@ -166,6 +168,7 @@ class Shadow:
             spawn(self._recorder.run(), "recorder"),
             spawn(self._reconciliation.sweep(), "books of dead proxies"),
             spawn(self._close_units(), "evidence units"),
+            spawn(keep_to_retention(self._store, self._retention, self._now), "retention"),
             spawn(self._alarms.renew(lambda: bool(self._channel.connections)), "leases of canaries"),
         ]
 

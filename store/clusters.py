@@ -84,7 +84,12 @@ async def write_clusters(
 
 
 def _in_words(difference: DifferenceText) -> str:
-    """One line that shows what the cluster is about: a pair of values as it was last seen, and how they relate."""
+    """One line that shows what the cluster is about: a pair of values as it was last seen, and how they relate.
+
+    Empty where the values were not kept; the cluster then shows an earlier pair.
+    """
+    if difference.primary is None and difference.candidate is None and not difference.note:
+        return ""
     values = (_shown(difference.primary), _shown(difference.candidate))
     note = f" ({difference.note})" if difference.note else ""
     return f"e.g. {values[0]} became {values[1]}{note}"

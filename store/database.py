@@ -89,7 +89,7 @@ class Store:
             return await standings.read_standing(connection, route)
 
     async def decisions(self) -> list[Decision]:
-        """The last signed decision of each route."""
+        """The last signed decision of each route; one that is damaged is left out (`check` names it)."""
         async with self.reading() as connection:
             return await standings.read_decisions(connection)
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gate.facts import Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
+from store.late_units import COUNTED
 from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal
 from store.tallies import read_latencies
 from traffic.ledger import Ledger
@@ -148,7 +149,8 @@ async def _read_verdicts(connection: AsyncConnection, route: str | None) -> dict
 
 
 async def _read_open_units(connection: AsyncConnection, route: str | None) -> dict[tuple[str, str], int]:
-    query = select(OpenUnit.route, OpenUnit.epoch, func.count()).group_by(OpenUnit.route, OpenUnit.epoch)
+    query = select(OpenUnit.route, OpenUnit.epoch, func.count()).where(OpenUnit.bad != COUNTED)
+    query = query.group_by(OpenUnit.route, OpenUnit.epoch)
     if route is not None:
         query = query.where(OpenUnit.route == route)
     return {(label, epoch): int(count) for label, epoch, count in await connection.execute(query)}

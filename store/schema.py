@@ -81,7 +81,7 @@ class Writer(Base):
 
 
 class Epoch(Base):
-    """A route's evidence in one epoch. n and k count closed units; windows that ended by `closed_until` take no more units.
+    """A route's evidence in one epoch. n and k count closed units; windows that ended by `closed_until` take no more good units.
 
     `restarts` counts the attempts of this epoch that a roll-back ended; n and k began anew each time.
     """
@@ -101,7 +101,10 @@ class Epoch(Base):
 
 
 class OpenUnit(Base):
-    """An evidence unit whose window is open: the worst verdict so far. `rank` is a hash of the key, by which surplus is dropped."""
+    """An evidence unit whose window is open: the worst verdict so far. `rank` is a hash of the key, by which surplus is dropped.
+
+    `bad` is 0 or 1, or 2 for the mark of a late unit that was counted already (store.late_units).
+    """
 
     __tablename__ = "evidence_unit"
     route: Mapped[str] = _route()

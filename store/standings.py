@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import asdict
+from functools import lru_cache
 
+import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +16,8 @@ from gate.facts import Decision, RouteStanding, State
 from store.errors import StoreError
 from store.schema import Approval, SignedDecision, Standing
 from store.upsert import upsert
+
+log = structlog.get_logger("paritygate.store")
 
 APPROVAL_LIFE_S = 24 * 3600.0
 """An approval of this age counts no more."""
@@ -50,17 +55,43 @@ async def write_standing(connection: AsyncConnection, standing: RouteStanding) -
 
 
 async def read_decisions(connection: AsyncConnection, route: str | None = None) -> list[Decision]:
-    """The last signed decision of each route, or of one, by route. Raises StoreError for a damaged one."""
+    """The last signed decision of each route, or of one, by route. A damaged one is left out and logged: it must not hide the
+    others, least of all a roll-back. The next action on its route replaces it.
+    """
+    decisions = []
+    async for label, decision in _decoded(connection, route):
+        if isinstance(decision, Decision):
+            decisions.append(decision)
+        else:
+            _log_damage(label, decision)
+    return decisions
+
+
+async def damaged_decisions(connection: AsyncConnection) -> list[str]:
+    """One sentence for each stored decision that cannot be read."""
+    return [
+        f"decision: {label}: {decision}; proxies keep the one they have until the next action on this route replaces it"
+        async for label, decision in _decoded(connection, None)
+        if not isinstance(decision, Decision)
+    ]
+
+
+async def _decoded(connection: AsyncConnection, route: str | None) -> AsyncIterator[tuple[str, Decision | str]]:
+    """(route, decision), or (route, what is wrong with it)."""
     query = select(SignedDecision.route, SignedDecision.document).order_by(SignedDecision.route)
     if route is not None:
         query = query.where(SignedDecision.route == route)
-    decisions = []
-    for label, document in await connection.execute(query):
+    for label, document in (await connection.execute(query)).all():
         try:
-            decisions.append(decode(document))
+            yield label, decode(document)
         except ValueError as error:
-            raise StoreError(f"the decision for {label} in the store is damaged: {error}") from error
-    return decisions
+            yield label, str(error)
+
+
+@lru_cache(maxsize=1_000)
+def _log_damage(route: str, trouble: str) -> None:
+    """Once for each: proxies read the decisions twice a second."""
+    log.error("a decision in the store is damaged and left out; see `paritygate store check`", route=route, error=trouble)
 
 
 async def write_decision(connection: AsyncConnection, decision: Decision) -> None:

@@ -1,7 +1,8 @@
 """Evidence units: open while their window is open, then folded into n and k of their (route, epoch), exactly once.
 
 A unit's verdict is the worst seen in its window, so the order of its exchanges is irrelevant. Every change of a (route, epoch)
-happens while its evidence row is held, so a window cannot close while somebody still adds to it.
+happens while its evidence row is held, so a window cannot close while somebody still adds to it. Of what arrives later, good
+units change nothing and bad ones count at once (store.late_units): late samples never help, and no mismatch is lost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.accounts import incidents, read_ledgers
+from store.late_units import COUNTED, Unit, count_late
 from store.records import Ended
 from store.schema import Epoch, LatencyPair, OpenUnit, VerdictTotal
 from store.upsert import upsert
@@ -80,18 +82,23 @@ async def write_epochs(connection: AsyncConnection, ended: Iterable[Ended]) -> d
 async def write_units(
     connection: AsyncConnection, ended: Iterable[Ended], closed_until: dict[Pair, float], max_open: int
 ) -> None:
-    """Adds the batch's evidence to its open units. Units of a closed window change nothing."""
-    worst: dict[tuple[str, str, float, str], tuple[int, float, float]] = {}
+    """Adds the batch's evidence to its open units. Of units of a closed window only the bad ones count, at once."""
+    worst: dict[Unit, tuple[int, float, float]] = {}
+    late: dict[Unit, tuple[float, float]] = {}
     for row in ended:
         bad = counts_as(row)
         if row.unit is None or bad is None or (row.route, row.epoch) not in closed_until or not row.window_s > 0:
             continue
         ends_at = (row.at // row.window_s + 1) * row.window_s
-        if ends_at <= closed_until[row.route, row.epoch]:
-            continue
         key = (row.route, row.epoch, ends_at, row.unit)
+        until = closed_until[row.route, row.epoch]
+        if ends_at <= until:
+            if bad:
+                late[key] = (row.at, until + row.window_s)
+            continue
         old_bad, old_at, _ = worst.get(key, (0, row.at, 0.0))
         worst[key] = (max(bad, old_bad), min(row.at, old_at), ends_at + min(row.window_s, GRACE_S))
+    worst |= {key: (bad, *late[key]) for key, bad in (await count_late(connection, late)).items()}
     rows = [
         {
             "route": route,
@@ -121,6 +128,7 @@ async def fold(connection: AsyncConnection, pairs: Collection[Pair], now: float)
     folded = 0
     for route, epoch in sorted(pairs):
         over = (OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.closes_at <= now)
+        await connection.execute(delete(OpenUnit).where(*over, OpenUnit.bad == COUNTED))
         row = (
             await connection.execute(
                 select(

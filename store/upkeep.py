@@ -10,6 +10,7 @@ from store.audit import audit_problems
 from store.example_codec import DamagedExample, unpack_example
 from store.examples import drop_orphans
 from store.schema import ExampleLink, LatencyBucket, StoredExample, Tally
+from store.standings import damaged_decisions
 from store.tallies import ALL_HOURS
 
 
@@ -37,6 +38,7 @@ async def problems(connection: AsyncConnection) -> list[str]:
     for route, ledger in (await read_ledgers(connection)).items():
         found += [f"ledger: {route}: {violation}" for violation in ledger.violations()]
     found += await audit_problems(connection)
+    found += await damaged_decisions(connection)
     rows = await connection.stream(
         select(StoredExample.id, StoredExample.blob, StoredExample.digest).order_by(StoredExample.id)
     )

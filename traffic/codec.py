@@ -44,7 +44,7 @@ Message = Hello | Exchange | Alarm
 
 
 def encode(message: Message) -> bytes:
-    """One frame, length included. Raises CodecError when it would be larger than MAX_FRAME."""
+    """One frame, length included. Raises CodecError, and nothing else, for what the format cannot hold."""
     fields: list[Any]
     if isinstance(message, Exchange):
         q, r = message.request, message.live
@@ -64,7 +64,10 @@ def encode(message: Message) -> bytes:
         fields = [_HELLO, message.boot, message.node, message.openings, dict(message.sent)]
     else:
         fields = [_ALARM, message.route, message.reason]
-    payload: bytes = msgpack.packb(fields, use_bin_type=True)
+    try:
+        payload: bytes = msgpack.packb(fields, use_bin_type=True)
+    except Exception as error:  # an integer of more than 64 bits, text that is no Unicode, a body over msgpack's own limit
+        raise CodecError(f"no frame can hold this message: {type(error).__name__}") from error
     if len(payload) > MAX_FRAME:
         raise CodecError(f"a frame of {len(payload)} bytes is over the limit of {MAX_FRAME}")
     return len(payload).to_bytes(4, "big") + payload

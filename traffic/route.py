@@ -131,9 +131,19 @@ class RouteTable:
                 if route is not None:
                     return RouteMatch(route.label, route, params)
                 # A method nobody declared on a known path (HEAD, OPTIONS, a 405) is a route of its own, never unnamed.
-                template = next(iter(routes.values())).template
-                return RouteMatch(f"{method} {template}", Route(method, template, source="implied"), params)
+                implied = _implied(method, routes)
+                return RouteMatch(implied.label, implied, params)
         return RouteMatch(f"{method} {UNROUTED}")
+
+
+def _implied(method: str, routes: Mapping[str, Route]) -> Route:
+    """The route of an undeclared method, with the settings of the path's GET route, or of its first: HEAD has to follow GET.
+
+    `mirror = "writes"` is one method's alone: it never lets another unsafe method be mirrored.
+    """
+    sibling = routes.get("GET") or next(iter(routes.values()))
+    mirror = None if sibling.mirror == "writes" else sibling.mirror
+    return replace(sibling, method=method, mirror=mirror, source="implied")
 
 
 def _walk(

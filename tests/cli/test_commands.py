@@ -63,15 +63,15 @@ def test_gate_calc_refuses_impossible_input_with_exit_2(run, arguments) -> None:
 
 def test_empty_store_is_inconclusive_and_never_a_pass(folder: Path, run) -> None:  # type: ignore[no-untyped-def]
     assert run("routes", *config(folder))[0] == 3
-    assert run("gate", "GET /x/", *config(folder))[0] == 3
+    assert run("gate", "plan", *config(folder))[0] == 0
     assert run("mismatches", *config(folder))[0] == 0
     code, out, _ = run("status", "--json", *config(folder))
     assert code == 0
     assert json.loads(out)["total"]["seen"] == 0
 
 
-def test_promotion_without_evidence_is_refused_with_exit_1(folder: Path, run) -> None:  # type: ignore[no-untyped-def]
-    code, _, err = run("cutover", "promote", "GET /x/", "--actor", "ada", *config(folder))
+def test_promotion_without_evidence_is_refused_with_exit_1(storeful: Path, run) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = run("cutover", "promote", "GET /api/search/{id}/", "--actor", "ada", *config(storeful))
     assert code == 1
     assert "refused" in err
 
@@ -189,7 +189,7 @@ def test_port_in_use_is_one_sentence_with_a_remedy(folder: Path) -> None:
             timeout=60,
             check=False,
         )
-    assert done.returncode == 4
+    assert done.returncode == 2
     assert "another process listens there already" in done.stderr
     assert "set proxy.listen to a free port" in done.stderr
     assert "Traceback" not in done.stderr
@@ -213,3 +213,57 @@ def test_toml_of_the_starter_is_the_documented_default(folder: Path) -> None:
     loaded, default = load_settings(folder / "x.toml"), Settings()
     for section in ("primary", "candidate", "proxy", "mirror", "store", "gate", "dashboard"):
         assert getattr(loaded, section) == getattr(default, section), section
+
+
+@pytest.fixture
+def storeful(folder: Path, run) -> Path:  # type: ignore[no-untyped-def]
+    """A folder whose configuration names one route."""
+    path = folder / "paritygate.toml"
+    path.write_text(path.read_text() + '\n[[route]]\nmatch = "GET /api/search/{id}/"\n')
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command", [("gate",), ("mismatches",), ("cutover", "rollback"), ("cutover", "freeze"), ("cutover", "promote")]
+)
+def test_misspelt_route_is_an_error_that_names_the_nearest(storeful: Path, run, command) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = run(*command, "GET /api/serach/{id}/", *config(storeful))
+    assert code == 2
+    assert "did you mean 'GET /api/search/{id}/'?" in err
+    assert run("cutover", "log", "--json", *config(storeful))[1].count("serach") == 0
+
+
+def test_parameter_names_are_no_part_of_a_route(storeful: Path, run) -> None:  # type: ignore[no-untyped-def]
+    code, out, _ = run("gate", "GET /api/search/{pk}/", "--json", *config(storeful))
+    assert code == 3
+    assert json.loads(out)["route"] == "GET /api/search/{id}/"
+
+
+def test_commands_without_a_configuration_say_so_and_write_nothing(
+    tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("gate", "plan")
+    assert code == 2
+    assert "`paritygate init` writes one" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_environment_value_is_blamed_on_the_environment(folder: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("PARITYGATE_PROXY__LISTN", "127.0.0.1:1")
+    _, _, err = run("routes", *config(folder))
+    assert "environment: PARITYGATE_PROXY__LISTN: unknown key; did you mean 'listen'?" in err
+
+
+def test_dashboard_port_in_use_is_one_sentence(folder: Path, run) -> None:  # type: ignore[no-untyped-def]
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        path = folder / "paritygate.toml"
+        path.write_text(path.read_text().replace("127.0.0.1:8501", address))
+        code, _, err = run("dashboard", *config(folder))
+    assert code == 2
+    assert "set dashboard.listen to a free port" in err

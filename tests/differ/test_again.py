@@ -52,3 +52,51 @@ def test_a_second_answer_that_failed_leaves_an_unconfirmed_mismatch(failed: str,
 
     assert settled.verdict.value == "mismatch"
     assert settled.reason.startswith("unconfirmed")
+
+
+@pytest.mark.parametrize(
+    ("p2", "c2"),
+    [
+        (429, 200),
+        (503, 200),
+        (401, 200),
+        (404, 200),
+        (429, 429),
+        (503, 503),
+        (404, 404),
+        (200, 429),
+        (200, 500),
+        (200, 404),
+    ],
+)
+def test_a_second_answer_of_another_kind_excuses_nothing(p2: int, c2: int, reply: Callable[..., Response]) -> None:
+    """A wrong price stays a mismatch when the primary or the candidate throttles, fails or has nothing more to show."""
+    one, other = reply({"x": 1, "n": 1}), reply({"x": 2, "n": 2})
+    again = [reply({"x": 3, "n": 3} if status == 200 else {"detail": "no"}, status=status) for status in (p2, c2)]
+
+    settled = settle(pair(one, other), pair(one, again[0]), pair(again[0], again[1]), True)
+
+    assert (settled.verdict.value, settled.paths) == ("mismatch", ["$.n", "$.x"])
+    assert settled.reason.startswith("unconfirmed: asked again, ")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdict", "reason"),
+    [
+        ((200, 404, 404, 404), "raced", "gone when asked again"),
+        ((200, 404, 404, 200), "noise", "the primary disagrees with itself there"),
+        ((200, 500, 200, 500), "mismatch", "confirmed"),
+        ((429, 200, 429, 200), "mismatch", "confirmed"),
+        ((200, 500, 500, 500), "mismatch", "unconfirmed: asked again, the primary answered 500"),
+        ((200, 404, 429, 429), "mismatch", "unconfirmed: asked again, the primary answered 429"),
+        ((500, 200, 200, 200), "raced", "gone when asked again"),
+    ],
+)
+def test_settling_a_status(
+    statuses: tuple[int, int, int, int], verdict: str, reason: str, reply: Callable[..., Response]
+) -> None:
+    p1, c1, p2, c2 = (reply({}, status=status) for status in statuses)
+
+    settled = settle(pair(p1, c1), pair(p1, p2), pair(p2, c2), False)
+
+    assert (settled.verdict.value, settled.reason) == (verdict, reason)

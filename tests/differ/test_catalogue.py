@@ -250,3 +250,21 @@ def test_many_hostile_headers_are_capped(reply: Reply, judge_pair: Judge) -> Non
     judgement = judge_pair(reply({}), reply({}, headers={f"x-{at}": "1" for at in range(500)}))
 
     assert (len(judgement.differences), judgement.truncated) == (50, True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (b'{"a": 1, "b": [1, 2]}', b'{"b":[1,2],"a":1}', []),
+        (b'{"a":[1,true]}', b'{"a":[1,1]}', ["$.a[*]"]),
+        (b'{"a":[1,true,0]}', b'{"a":[true,1,0]}', ["$.a"]),
+        (b'{"a":9223372036854775808}', b'{"a":9.223372036854776e18}', ["$.a"]),
+        (b'{"a":1e400}', b'{"a":null}', ["$.a"]),
+        (b'{"a":1,"a":1}', b'{"a":1}', ["$"]),
+        (b'{"a":[{"b":1,"c":2},{"b":2}]}', b'{"a":[{"c":2,"b":1},{"b":3}]}', ["$.a[*].b"]),
+    ],
+)
+def test_short_cuts_over_equal_parts_lose_nothing(
+    ours: bytes, theirs: bytes, expected: list[str], reply: Reply, judge_pair: Judge
+) -> None:
+    assert judge_pair(reply(ours), reply(theirs)).paths == expected

@@ -15,8 +15,11 @@ import httpx
 import pytest
 from e2e_stage import Played
 
+from cli.context import policy_of
 from cli.cutover import decide
 from cli.main import run_command
+from dashboard.client import StoreClient
+from dashboard.controls import request
 from demo import truth
 from demo import twins as demo_twins
 from gate.facts import State
@@ -182,6 +185,53 @@ def test_exported_tests_fail_against_the_defects_and_pass_once_they_are_fixed(pl
 
     assert re.fullmatch(r"\d+ failed in .*", before.stdout.splitlines()[-1]), before.stdout
     assert re.fullmatch(r"\d+ passed in .*", after.stdout.splitlines()[-1]), after.stdout
+
+
+def test_what_the_dashboard_decides_the_proxy_enforces(played: Played) -> None:
+    route, path = "GET /api/categories/{slug}/", "/api/categories/cat-1/"
+    settings = played.stage.settings
+    client = StoreClient(settings.store_url)
+
+    def decide_there(action: str) -> State:
+        seq = client.call(lambda store: store.standing(route)).seq
+        return request(client, settings, policy_of(settings), action, route, "grace", seq).state
+
+    async def served_by_the_candidate(wanted: bool) -> None:
+        async with httpx.AsyncClient(base_url=played.stage.url, trust_env=False, timeout=10) as http:
+            async with asyncio.timeout(10):
+                while ("x-build" in (await http.get(path)).headers) is not wanted:
+                    await asyncio.sleep(0.05)
+
+    try:
+        assert decide_there("promote") is State.CUTOVER
+        played.loop.run(served_by_the_candidate(True))
+        assert decide_there("rollback") is State.ROLLED_BACK
+        played.loop.run(served_by_the_candidate(False))
+    finally:
+        client.close()
+
+
+def test_exported_cases_are_judged_as_they_were_recorded(
+    played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run_command(["export", "json", *config(played)]) == 0
+    path = tmp_path / "cases.jsonl"
+    path.write_text(capsys.readouterr().out)
+
+    assert run_command(["compare", "--cases", str(path)]) == 0
+
+    judged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert judged
+    assert not any("x-build" in line["paths"] for line in judged)
+    assert ["$.price"] in [line["paths"] for line in judged]
+
+
+def test_a_finding_without_an_example_is_shown_as_what_it_is(played: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = played.loop.run(played.stage.store.clusters("GET /bench/records/{id}/"))
+    capsys.readouterr()
+    assert run_command(["show", rows[0].id, *config(played)]) == 0
+    assert "equals $.id in all" in capsys.readouterr().out
 
 
 def test_dashboard_answers_and_shows_the_table(played: Played) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from proxy.handoff import MAX_BYTES, HandOff
+from proxy.handoff import BATCH_BYTES, MAX_BYTES, HandOff
 from store.tasks import spawn
 from traffic.codec import Alarm, FrameReader, Hello, encode
 from traffic.message import Exchange, Request, Response, Side
@@ -99,5 +100,67 @@ def test_flush_gives_up_in_time_when_nobody_listens(folder: Path) -> None:
         assert await buffer.flush(0.1)
         buffer.offer(exchange(1))
         assert not await buffer.flush(0.1)
+
+    asyncio.run(scenario())
+
+
+def test_an_exchange_that_no_frame_can_hold_is_lost_and_the_rest_is_sent(folder: Path, wait: Any) -> None:
+    """It is counted as sent, so that the shadow's books show it as lost; what comes after it must not suffer."""
+
+    async def scenario() -> None:
+        buffer, sent = handoff(folder, 500)
+        got: list[Any] = []
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            frames = FrameReader()
+            while data := await reader.read(65536):
+                got.extend(frames.feed(data))
+            writer.close()
+
+        odd = replace(exchange(1), live=Response(10**30, (), b"x" * BATCH_BYTES))  # a whole batch on its own
+        for offered in (exchange(0), odd, odd, exchange(2)):
+            buffer.offer(offered)
+        server = await asyncio.start_unix_server(listen, str(folder / "s"))
+        running = spawn(buffer.run(), "test-handoff")
+        await wait(lambda: len(got) == 3)
+        assert [message.seq for message in got[1:]] == [0, 2]
+        assert len(sent) == 4
+        assert await buffer.flush(5)
+        running.cancel()
+        await asyncio.wait([running])
+        server.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_fault_of_our_own_does_not_end_the_hand_off(folder: Path, wait: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("proxy.handoff.LONGEST_PAUSE_S", 0.01)
+
+    async def scenario() -> None:
+        asked = 0
+
+        def hello() -> Hello:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise KeyError("a fault")
+            return Hello("b", "n", "o", {})
+
+        got: list[Any] = []
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            frames = FrameReader()
+            while data := await reader.read(65536):
+                got.extend(frames.feed(data))
+            writer.close()
+
+        buffer = HandOff(folder / "s", 10, hello, lambda route: None, lambda alarm: None)
+        buffer.offer(exchange(1))
+        server = await asyncio.start_unix_server(listen, str(folder / "s"))
+        running = spawn(buffer.run(), "test-handoff")
+        await wait(lambda: len(got) == 2)
+        running.cancel()
+        await asyncio.wait([running])
+        server.close()
 
     asyncio.run(scenario())

@@ -11,6 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from proxy import hygiene
+from proxy.copy_budget import CopyBudget
 from proxy.forwarded import Forwarding
 from proxy.loop_guard import is_copy, shadow_header
 from proxy.tee import Tee
@@ -156,7 +157,7 @@ def test_an_upgrade_to_http2_is_taken_out() -> None:
 @given(st.lists(st.binary(max_size=20), max_size=20), st.integers(0, 60), st.booleans())
 @examples(max_examples=60, deadline=None)
 def test_the_tee_passes_everything_and_keeps_all_or_nothing(pieces: list[bytes], limit: int, keep: bool) -> None:
-    tee = Tee(limit, keep)
+    tee = Tee(limit, keep, CopyBudget())
     assert b"".join(tee(piece) for piece in pieces) == b"".join(pieces)
     whole = b"".join(pieces)
     assert tee.body() == (whole if keep and len(whole) <= limit else b"")

@@ -9,6 +9,7 @@ from typing import Any
 
 import mitmproxy.proxy
 import pytest
+from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http, version
 from mitmproxy.proxy import layer, server
 from mitmproxy.proxy.context import Context
@@ -31,6 +32,7 @@ OVERRIDDEN: list[tuple[type, str, str]] = [
     (_http1.Http1Server, "send", "(self, event: 'HttpEvent')"),
     (_http1.Http1Client, "read_headers", "(self, event: 'events.ConnectionEvent')"),
     (_http1.Http1Connection, "read_body", "(self, event: 'events.Event')"),
+    (_http1.Http1Connection, "wait", "(self, event: 'events.Event')"),
     (_http1.Http1Connection, "mark_done", "(self, *, request: 'bool' = False, response: 'bool' = False)"),
     (internals.LiveStream.__mro__[1], "check_invalid", "(self, request: 'bool')"),
     (internals.LiveStream.__mro__[1], "check_killed", "(self, emit_error_hook: 'bool')"),
@@ -51,6 +53,7 @@ def test_the_states_and_fields_we_look_at_exist() -> None:
     stream = inspect.getsource(internals.LiveStream.__mro__[1])
     for name in ("state_wait_for_response_headers", "state_consume_request_body", "state_done", "client_state", "server_state"):
         assert name in stream
+    assert "self._data = bytearray()" in inspect.getsource(ReceiveBuffer)
     assert "_paused_event_queue" in inspect.getsource(layer.Layer)
     for name in ("stream_id", "request", "response", "buf", "body_reader", "state"):
         assert name in _http1.Http1Connection.__annotations__, name

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gate import decision as signed
-from gate.facts import State
+from gate.facts import Decision, State
 from proxy.decision_book import DecisionBook
 from store.database import open_store
 from traffic.message import Side
@@ -246,3 +247,15 @@ def test_a_damaged_decisions_file_means_the_primary(folder: Path) -> None:
         book = DecisionBook(path, KEY, time.time)
         book.load()
         assert book.side(match, "u1") is Side.PRIMARY
+
+
+def test_a_stored_decision_that_another_key_signed_is_named_and_not_enforced(folder: Path) -> None:
+    match = RouteTable([Route("GET", "/a")]).match("GET", b"/a")
+    decision = Decision("GET /a", 7, State.CUTOVER, "", 10_000, "salt", 1.0, None, "ada", "")
+    book = DecisionBook(folder / "decisions.json", KEY, time.time)
+
+    assert book.offer_all([signed.sign(decision, b"another key")]) == 0
+    assert (book.unsigned, book.side(match, "u1")) == ({"GET /a": 7}, Side.PRIMARY)
+
+    assert book.offer_all([signed.sign(replace(decision, seq=8), KEY)]) == 1
+    assert (book.unsigned, book.side(match, "u1")) == ({}, Side.CANDIDATE)

@@ -19,6 +19,8 @@ class ListStore:
         self.lose_answer = False
         self.refuse: str | None = None
         self.calls = 0
+        self.epoch = ""
+        self.pruned: list[float] = []
 
     async def write(self, batch: Batch, keep_examples: int, token: tuple[str, int] | None = None) -> None:
         self.calls += 1
@@ -37,6 +39,12 @@ class ListStore:
     async def close_units(self, now: float) -> int:
         return 0
 
+    async def prune(self, before: float) -> int:
+        self.pruned.append(before)
+        if self.down:
+            raise StoreError("the store is down")
+        return 0
+
     async def ended_counts(self, boot: str) -> dict[str, int]:
         if self.down:
             raise StoreError("the store is down")
@@ -47,7 +55,7 @@ class ListStore:
         return dict(counts)
 
     async def evidence(self, route: str, routes_total: int | None = None) -> Evidence:
-        return Evidence(route)
+        return Evidence(route, epoch=self.epoch)
 
     @property
     def ended(self) -> list[Ended]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from shadow.bridge import Bridge
 from shadow.lane_keys import LaneKeys
@@ -112,3 +113,14 @@ def test_session_cookie_of_a_login_binds_too_but_a_preference_does_not() -> None
 
 def test_lane_key_holds_no_credential() -> None:
     assert "secret" not in LaneKeys().lane(exchange("x", ((b"authorization", b"Token secret-token"),)), None)
+
+
+def test_long_cookie_without_a_value_is_no_work() -> None:
+    """A pattern that backtracks took seconds for what takes microseconds."""
+    bridge = Bridge()
+    bridge.tokens.learn({"cookie:sessionid": "aaaaaaaa"}, {"cookie:sessionid": "bbbbbbbb"})
+    request = Request("GET", b"/", ((b"cookie", b"a" * 500_000 + b"; sessionid=aaaaaaaa;=x; y"),))
+    begun = time.perf_counter()
+    rewritten = bridge.rewrite(request, Side.CANDIDATE)
+    assert time.perf_counter() - begun < 1.0
+    assert rewritten.headers == ((b"cookie", b"a" * 500_000 + b"; sessionid=bbbbbbbb;=x; y"),)

@@ -73,8 +73,8 @@ def test_ask_budget_is_bounded_per_route_and_over_all() -> None:
     assert budget.take("GET /a")
 
 
-def difference(path: str = "$.at", route: str = "GET /a") -> Difference:
-    return Difference(Atom(route, "200/200", "body", path, "value"), "1", "2", path)
+def difference(path: str = "$.at", route: str = "GET /a", statuses: str = "200/200") -> Difference:
+    return Difference(Atom(route, statuses, "body", path, "value"), "1", "2", path)
 
 
 def test_noise_place_is_forgotten_after_its_time() -> None:
@@ -84,6 +84,7 @@ def test_noise_place_is_forgotten_after_its_time() -> None:
     assert places.explains(difference())
     assert not places.explains(difference("$.other"))
     assert not places.explains(difference(route="GET /b"))
+    assert not places.explains(difference(statuses="200/500"))
     clock.now += 601.0
     assert not places.explains(difference())
 

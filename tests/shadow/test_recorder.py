@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shadow_store import ListStore
 
 import shadow.recorder
+from differ.facts import Atom
+from shadow.backlog_size import Slimming
 from shadow.held import Held
 from shadow.recorder import Recorder
-from store.records import Batch, Ended, OpeningCounts
+from store.records import Batch, DifferenceText, Ended, Example, OpeningCounts
 from store.tasks import spawn
+from traffic.message import Request, Response
 from traffic.outcome import Ending
 
 
@@ -102,6 +106,54 @@ def test_backlog_is_bounded_and_what_is_over_it_is_counted(monkeypatch: pytest.M
     asyncio.run(scenario())
 
 
+def big(number: int, paths: int = 50) -> Ended:
+    """A mismatch whose difference texts are 20 kB."""
+    texts = tuple(
+        DifferenceText(Atom("GET /a", "200/200", "body", f"$.f{at}", "value"), f"{number}" * 200, "b" * 200, "$" * 50)
+        for at in range(paths)
+    )
+    return replace(end(number), reason="mismatch", differences=texts, unit=f"u{number}")
+
+
+def test_backlog_is_bounded_in_bytes_of_difference_texts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound an end keeps what counts: verdict, unit and atoms."""
+    monkeypatch.setattr(shadow.recorder, "MAX_BACKLOG_BYTES", 1_000_000)
+
+    async def scenario() -> None:
+        store = ListStore()
+        store.down = True
+        recorder, held = made(store)
+        for number in range(500):
+            put(recorder, held, big(number))
+        assert recorder._bytes <= 1_000_000
+        store.down = False
+        assert await recorder.flush()
+        assert recorder._bytes == 0
+        assert store.reasons() == {"compared:mismatch": 500}
+        assert {item.unit for item in store.ended} == {f"u{number}" for number in range(500)}
+        assert all(len(item.differences) == 50 for item in store.ended)
+        kept = sum(1 for item in store.ended if item.differences[0].primary is not None)
+        assert 0 < kept <= 25
+        bare = [item.differences for item in store.ended if item.differences[0].primary is None]
+        assert all(one is other for one, other in zip(bare[0], bare[-1], strict=True))
+
+    asyncio.run(scenario())
+
+
+def test_example_goes_before_the_texts() -> None:
+    slimming = Slimming()
+    answer = Response(200, (), b"x" * 100_000)
+    item = big(1, paths=1)
+    example = Example("e", "GET /a", 0.0, "primary", "c", Request("GET", b"/a"), answer, answer, item.differences)
+    item = replace(item, example=example)
+    assert slimming.fit(item, 1_000_000)[0] is item
+    assert slimming.fit(item, 10_000)[0] == replace(item, example=None)
+    assert slimming.fit(item, 0) == (
+        replace(item, example=None, differences=(DifferenceText(item.differences[0].atom, None, None),)),
+        0,
+    )
+
+
 def test_one_end_that_the_store_refuses_costs_only_its_own_detail() -> None:
     async def scenario() -> None:
         store = ListStore()
@@ -139,6 +191,7 @@ def test_openings_are_read_after_the_ends_were_taken_and_written_when_they_chang
 
 
 @settings(max_examples=60, deadline=None)
+@example(["many"] * 7)
 @given(st.lists(st.sampled_from(["put", "many", "flush", "down", "up", "lose"]), max_size=40))
 def test_every_end_is_counted_once_over_any_sequence_of_faults(steps: list[str]) -> None:
     async def scenario() -> None:
@@ -158,7 +211,8 @@ def test_every_end_is_counted_once_over_any_sequence_of_faults(steps: list[str])
                 store.down = step == "down"
             assert held.total == given - sum(item.count for item in store.ended) + _unknown(recorder, store)
         store.down = store.lose_answer = False
-        assert await recorder.flush()
+        while recorder.waiting:  # one flush leaves a small rest to the next
+            assert await recorder.flush()
         assert sum(item.count for item in store.ended) == given
         assert held.total == 0
 
@@ -168,3 +222,18 @@ def test_every_end_is_counted_once_over_any_sequence_of_faults(steps: list[str])
 def _unknown(recorder: Recorder, store: ListStore) -> int:
     """Ends in a batch that was committed though its answer was lost: still held until that is known."""
     return sum(len(prepared.batch.ended) for prepared in recorder._prepared if prepared.token in store.tokens)
+
+
+def test_evidence_is_written_until_the_oldest_end_that_waits() -> None:
+    async def scenario() -> None:
+        store = ListStore()
+        store.down = True
+        recorder, held = made(store)
+        assert 999.0 < recorder.written_until() < 1000.0
+        put(recorder, held, end(7))
+        put(recorder, held, end(8))
+        assert recorder.written_until() == 7.0
+        assert not await recorder.flush()
+        assert recorder.written_until() == 7.0
+
+    asyncio.run(scenario())

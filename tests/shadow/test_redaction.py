@@ -100,3 +100,57 @@ def test_failure_is_kept_as_it_is() -> None:
 
 def test_skeleton_holds_the_value_at_its_place() -> None:
     assert skeleton('$.a["b c"][4].d', 1) == {"a": {"b c": [{"d": 1}]}}
+
+
+HTML_TEXTS = [
+    ("start", "<input name='password' value='hunter2'>"),
+    ("start", "<input type='hidden' name='csrfmiddlewaretoken' value='hunter2'>"),
+    ("start", "<meta content='hunter2' name='csrf-token'>"),
+    ("start", "<meta content='hunter2" + "x" * 50),
+    ("start", "<input name='password' value='a\\'b\"hunter2'>"),
+    ("start", "<div data-token='hunter2'>"),
+    ("text", 'window.cfg={"token":"hunter2"}'),
+    ("text", "const apiKey = 'hunter2"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), HTML_TEXTS)
+def test_html_difference_keeps_no_secret_in_text_or_location(kind: str, text: str) -> None:
+    atom = Atom("GET /a", "200/200", "body", "html:html/body", "value", kind)
+    kept = KEPT.text(Difference(atom, text, "other", f"html:{text if kind == 'text' else 'input'}"))
+    assert "hunter2" not in f"{kept.primary}{kept.location}"
+    assert (kept.candidate, kept.location) == ("other", "html:html/body")
+
+
+def test_text_of_a_secret_element_is_redacted() -> None:
+    kept = KEPT.text(
+        Difference(Atom("GET /a", "200/200", "body", "html:doc/token", "value", "text"), "hunter2", "x", "html:hunter2")
+    )
+    assert "hunter2" not in f"{kept.primary}{kept.location}"
+
+
+@pytest.mark.parametrize(("kind", "text"), [("text", "Forgot your password?"), ("start", "<input name='q' value='v'>")])
+def test_html_difference_without_a_secret_stays(kind: str, text: str) -> None:
+    atom = Atom("GET /a", "200/200", "body", "html:html/body", "value", kind)
+    kept = KEPT.text(Difference(atom, text, "other", f"html:{text}"))
+    assert (kept.primary, kept.location) == (text, f"html:{text}")
+
+
+def test_count_of_tokens_is_no_secret() -> None:
+    atom = Atom("GET /a", "200/200", "body", "$.total_tokens", "value", "number>number")
+    kept = KEPT.text(Difference(atom, "51234", "6", "$.total_tokens"))
+    assert (kept.primary, kept.candidate) == ("51234", "6")
+
+
+def test_redirect_keeps_no_userinfo_and_no_token_in_its_fragment() -> None:
+    kept, _ = texts("header", "location", "https://u:hunter2@h/#access_token=hunter2", None)
+    assert kept is not None
+    assert "hunter2" not in kept
+
+
+def test_difference_at_a_hostile_depth_is_a_token() -> None:
+    deep = DifferenceRedactor(Redactor([], ["$..card.number"], b"k" * 32))
+    place = "$" + ".a" * 150
+    kept = deep.text(Difference(Atom("GET /a", "200/200", "body", place, "value"), "hunter2", None, place))
+    assert kept.primary is not None
+    assert kept.primary.startswith(MARK)

@@ -134,6 +134,47 @@ def test_race_does_not_excuse_a_later_difference_at_its_place(tmp_path: Path) ->
     assert [ended.reason for ended in store.ended] == ["raced"] + ["mismatch"] * 140
 
 
+def test_primary_that_throttles_the_second_request_neither_excuses_nor_proves_anything(tmp_path: Path) -> None:
+    """Later candidate errors are no known noise either, when the budget for asking again is spent."""
+
+    async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
+        for _ in range(5):
+            proxy.send(proxy.exchange(ok({"price": 10})))
+        await until(lambda: len(store.ended) == 5)
+        for _ in range(140):
+            proxy.send(proxy.exchange(ok({"price": 10}), target=b"/a?broken"))
+        await until(lambda: len(store.ended) == 145)
+
+    store = play(
+        tmp_path,
+        by(lambda seen: document({"price": 10}) if b"broken" in seen.target else document({"detail": "throttled"}, 429)),
+        by(lambda seen: document({}, 500) if b"broken" in seen.target else document({"price": 99})),
+        script,
+    )
+    assert [ended.reason for ended in store.ended] == ["mismatch"] * 145
+
+
+def test_noise_memory_excuses_no_candidate_that_does_not_answer_again(tmp_path: Path) -> None:
+    numbers = itertools.count(100)
+    asked = itertools.count()
+
+    async def candidate(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if b"gone" not in seen.target or next(asked) == 0:
+            writer.write(document({"r": next(numbers)}))
+        else:
+            writer.write(b"garbage\r\n\r\n")
+        await writer.drain()
+
+    async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
+        proxy.send(proxy.exchange(ok({"r": 1})))
+        await until(lambda: len(store.ended) == 1)
+        proxy.send(proxy.exchange(ok({"r": 2}), target=b"/a?gone"))
+        await until(lambda: len(store.ended) == 2)
+
+    store = play(tmp_path, by(lambda seen: document({"r": next(numbers)})), candidate, script)
+    assert [ended.reason for ended in store.ended] == ["noise", "mismatch"]
+
+
 def test_writes_are_never_asked_again(tmp_path: Path) -> None:
     async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
         proxy.send(proxy.exchange(ok({"id": 1}, status=201), method="POST", route="POST /a", body=b"{}"))
@@ -186,6 +227,28 @@ def test_slow_candidate_is_a_timeout(tmp_path: Path) -> None:
 
     ended = one(tmp_path, ok({}), hang, sections={"mirror": {"timeout": "200ms"}})
     assert (ended.ending, ended.reason) == ("candidate_error", "timeout")
+
+
+def test_errors_before_the_candidate_named_its_build_belong_to_the_route_s_current_epoch(tmp_path: Path) -> None:
+    """The shadow was restarted and the build that is being proven has crashed: its errors are evidence against it."""
+    down = True
+
+    async def candidate(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"garbage\r\n\r\n" if down else document({}, headers=[("X-Build", "b1")]))
+        await writer.drain()
+
+    async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
+        nonlocal down
+        store.epoch = "current"
+        for count in (1, 2, 3):
+            down = count != 2
+            proxy.send(proxy.exchange(ok({})))
+            await until(lambda count=count: len(store.ended) == count)  # type: ignore[misc]
+
+    ended = play(tmp_path, always(document({})), candidate, script).ended
+    assert [item.ending for item in ended] == ["candidate_error", "compared", "candidate_error"]
+    assert ended[0].epoch == "current"
+    assert ended[1].epoch == ended[2].epoch != "current"
 
 
 def test_complete_5xx_is_compared(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from gate.facts import Evidence, LatencyEvidence
 from gate.policy import Policy, policy_for
 from shadow.builds import Builds
 from shadow.comparison import Compared
+from shadow.current_epochs import CurrentEpochs
 from shadow.endings import ExampleOffers
 from shadow.faults import place_of
 from shadow.latency_watch import LatencyWatch
 from shadow.modes import Modes
-from shadow.rollback_watch import RollbackWatch
+from shadow.rollback_watch import MAX_BUILDS, RollbackWatch
 from traffic.message import Answer, Exchange, Failure, Request, Response, Side
 from traffic.outcome import Verdict
 
@@ -85,6 +86,37 @@ def test_build_is_the_header_s_or_the_last_one_seen() -> None:
     assert builds.of(Response(502)) == "abc"
 
 
+def test_build_is_unknown_until_the_candidate_has_answered_in_order() -> None:
+    builds = Builds("X-Build")
+    for answer in (Failure("refused"), Response(502)):
+        assert builds.of(answer) == ""
+        assert not builds.known
+    assert builds.of(Response(200)) == ""
+    assert builds.known  # a candidate that names no builds
+    named = Builds("X-Build")
+    named.of(Response(500, ((b"X-Build", b"b1"),)))
+    assert named.known
+
+
+def test_current_epoch_is_read_once_and_a_store_that_is_away_is_not_asked_all_the_time() -> None:
+    clock, asked = Clock(), []
+
+    async def recall(route: str) -> Evidence:
+        asked.append(route)
+        if len(asked) == 1:
+            raise OSError("away")
+        return Evidence(route, epoch="e1")
+
+    async def scenario() -> list[str]:
+        current = CurrentEpochs(recall, clock)
+        said = [await current.of("r"), await current.of("r")]
+        clock.now += 10.0
+        return [*said, await current.of("r"), await current.of("r")]
+
+    assert asyncio.run(scenario()) == ["", "", "e1", "e1"]
+    assert len(asked) == 2
+
+
 def test_route_that_serves_nobody_from_the_candidate_is_not_watched() -> None:
     watch = RollbackWatch(POLICY, Clock())
     for number in range(200):
@@ -111,13 +143,34 @@ def test_answer_that_only_the_candidate_gives_away_trips_at_once() -> None:
     assert trip.hard
 
 
-def test_new_build_starts_the_detector_anew() -> None:
+def test_new_build_starts_a_detector_of_its_own() -> None:
     watch = RollbackWatch(POLICY, Clock())
     for number in range(3):
         watch.observe(compared(Verdict.MISMATCH, client=str(number)), "u")
-    before = watch._routes["GET /a"].detector.level
     watch.observe(compared(Verdict.MATCH, build="b2"), "u")
-    assert watch._routes["GET /a"].detector.level < before
+    builds = watch._routes["GET /a"].builds
+    assert builds["b2"].detector.level < builds["b1"].detector.level
+
+
+@pytest.mark.parametrize("builds", [2, 5, 1000])
+def test_builds_that_answer_in_turns_do_not_reset_the_detector(builds: int) -> None:
+    """A rolling deployment, or a build header that is another one with each answer: a broken candidate trips all the same."""
+    watch = RollbackWatch(POLICY, Clock())
+    trips = [
+        watch.observe(compared(Verdict.MISMATCH, client=str(number), build=f"b{number % builds}"), "u") for number in range(100)
+    ]
+    assert any(trips)
+    assert len(watch._routes["GET /a"].builds) <= MAX_BUILDS + 1
+
+
+def test_builds_of_earlier_days_make_room_for_new_ones() -> None:
+    clock = Clock()
+    watch = RollbackWatch(POLICY, clock)
+    for number in range(30):
+        watch.observe(compared(build=f"b{number}"), "u")
+        clock.now += 3000.0
+    assert None not in watch._routes["GET /a"].builds
+    assert "b29" in watch._routes["GET /a"].builds
 
 
 async def nothing_known(route: str) -> Evidence:
@@ -203,4 +256,4 @@ def test_what_is_no_evidence_does_not_move_the_detector(verdict: Verdict) -> Non
     watch = RollbackWatch(POLICY, Clock())
     for number in range(100):
         watch.observe(compared(verdict, client=str(number)), None)
-    assert watch._routes["GET /a"].comparisons == 0
+    assert watch._routes["GET /a"].builds["b1"].comparisons == 0

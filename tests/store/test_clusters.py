@@ -155,3 +155,17 @@ def test_a_damaged_example_is_an_error_and_a_finding_of_check(sqlite_url, mismat
             await store.close()
 
     assert [problem.partition(":")[0] for problem in asyncio.run(scenario())] == ["example a"]
+
+
+def test_a_difference_without_its_texts_counts_and_leaves_the_detail_as_it_was(in_sqlite, mismatch, batch) -> None:
+    """The backlog of a long outage keeps the atoms only."""
+
+    async def scenario(store):
+        whole = mismatch("one")
+        await store.write(batch(whole), 5)
+        bare = tuple(replace(text, primary=None, candidate=None) for text in whole.differences)
+        await store.write(batch(replace(whole, differences=bare, example=None)), 5)
+        return await store.clusters()
+
+    (cluster,) = in_sqlite(scenario)
+    assert (cluster.count, cluster.detail) == (2, "e.g. 1 became 2")

@@ -249,17 +249,23 @@ def test_tampering_is_found(in_sqlite, change, says) -> None:
     assert any(says in problem for problem in found)
 
 
-def test_a_damaged_decision_is_an_error_that_names_its_route(in_sqlite) -> None:
-    from store.database import StoreError
-
+def test_a_damaged_decision_hides_no_other_is_reported_and_can_be_replaced(in_sqlite) -> None:
     async def scenario(store):
-        await take(store, "freeze")
+        for route in ("GET /a", "GET /x", "GET /z"):
+            await act(store, "freeze", route, "ann", "because", DEMO, KEY, NOW, "s1")
         async with store.writing() as connection:
-            await connection.execute(table_of(SignedDecision).update().values(document="{"))
-        with pytest.raises(StoreError, match="GET /x"):
-            await store.decisions()
+            table = table_of(SignedDecision)
+            await connection.execute(table.update().where(table.c.route == "GET /x").values(document="{"))
+        left, problems = await store.decisions(), await store.check()
+        await take(store, "rollback")
+        return left, problems, await store.decisions(), await store.check()
 
-    in_sqlite(scenario)
+    left, problems, healed, none = in_sqlite(scenario)
+    assert [decision.route for decision in left] == ["GET /a", "GET /z"]
+    assert len(problems) == 1
+    assert "GET /x" in problems[0]
+    assert [decision.route for decision in healed] == ["GET /a", "GET /x", "GET /z"]
+    assert none == []
 
 
 def test_a_candidate_error_after_the_promotion_is_still_evidence(in_store, end) -> None:

@@ -73,17 +73,65 @@ def test_a_window_closes_in_the_transaction_that_writes_after_it(in_store, end, 
     assert (after.n, after.open_units) == (1, 1)
 
 
-def test_a_unit_that_arrives_after_its_window_closed_changes_nothing(in_store, end, batch) -> None:
+def test_a_good_unit_that_arrives_after_its_window_closed_changes_nothing(in_store, end, batch) -> None:
     async def scenario(store):
         await store.write(batch(end()), 5)
         await store.close_units(OVER)
-        await store.write(batch(end("mismatch"), end("mismatch", unit="u2")), 5)
+        await store.write(batch(end("match", unit="u2"), end("tolerated", unit="u3")), 5)
         await store.close_units(OVER)
         return await store.evidence("GET /x")
 
     evidence = in_store(scenario)
     assert (evidence.n, evidence.k, evidence.open_units) == (1, 0, 0)
-    assert evidence.verdicts == {"match": 1, "mismatch": 2}
+    assert evidence.verdicts == {"match": 2, "tolerated": 1}
+
+
+def test_a_late_mismatch_is_never_lost_and_counts_once(in_store, end, batch) -> None:
+    """Another machine was cut off from the store; the backlog it writes afterwards speaks against parity at once."""
+
+    async def scenario(store):
+        await store.write(batch(*(end(unit=f"a{i}") for i in range(50)), end(at=HOUR + 1, unit="next")), 5)
+        await store.close_units(OVER - 60)
+        before = await store.evidence("GET /x")
+        for _ in range(2):
+            await store.write(batch(*(end("mismatch", at=50.0, unit=f"b{i}") for i in range(50))), 5)
+            await store.write(batch(end("reset", Ending.CANDIDATE_ERROR, unit="b0")), 5)
+        at_once = await store.evidence("GET /x")
+        await store.close_units(9 * HOUR)
+        return before, at_once, await store.evidence("GET /x")
+
+    before, at_once, after = in_store(scenario)
+    assert (before.n, before.k, before.open_units) == (50, 0, 1)
+    assert (at_once.n, at_once.k, at_once.open_units) == (100, 50, 1)
+    assert (at_once.first_unit_at, at_once.last_unit_at) == (before.first_unit_at, before.last_unit_at)
+    assert (after.n, after.k, after.open_units) == (101, 50, 0)
+
+
+def test_a_late_mismatch_of_a_unit_that_closed_as_good_counts_as_one_more(in_sqlite, end, batch) -> None:
+    async def scenario(store):
+        await store.write(batch(end()), 5)
+        await store.close_units(OVER)
+        await store.write(batch(end("mismatch"), end("match")), 5)
+        return await store.evidence("GET /x")
+
+    evidence = in_sqlite(scenario)
+    assert (evidence.n, evidence.k) == (2, 1)
+
+
+def test_a_mismatch_for_a_unit_still_open_in_a_closed_window_makes_it_bad(in_sqlite, end, batch) -> None:
+    """Windows of two lengths that end together have different graces."""
+
+    async def scenario(store):
+        await store.write(batch(end(unit="short", at=HOUR - 1, window_s=2.0), end(unit="long")), 5)
+        await store.close_units(HOUR + 2.5)
+        await store.write(batch(end("mismatch", unit="long")), 5)
+        open_then = await store.evidence("GET /x")
+        await store.close_units(OVER)
+        return open_then, await store.evidence("GET /x")
+
+    open_then, evidence = in_sqlite(scenario)
+    assert (open_then.n, open_then.k, open_then.open_units) == (1, 0, 1)
+    assert (evidence.n, evidence.k) == (2, 1)
 
 
 def test_the_same_unit_in_the_next_window_counts_again(in_store, end, batch) -> None:

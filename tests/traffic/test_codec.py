@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from traffic.codec import MAX_FRAME, Alarm, CodecError, FrameReader, Hello, Message, decode, encode
@@ -29,6 +29,7 @@ messages = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(messages, max_size=4), st.integers(1, 9))
 def test_messages_come_back_whole_however_the_stream_is_cut(sent: list[Message], size: int) -> None:
     stream = b"".join(encode(message) for message in sent)
@@ -39,6 +40,7 @@ def test_messages_come_back_whole_however_the_stream_is_cut(sent: list[Message],
     assert received == sent
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_with_one_kind_of_error(payload: bytes) -> None:
     try:
@@ -50,3 +52,12 @@ def test_garbage_is_refused_with_one_kind_of_error(payload: bytes) -> None:
 def test_an_announced_frame_over_the_limit_is_refused_before_it_is_read() -> None:
     with pytest.raises(CodecError, match="the limit is"):
         list(FrameReader().feed((MAX_FRAME + 1).to_bytes(4, "big")))
+
+
+@pytest.mark.parametrize(
+    ("status", "route"), [(10**30, "GET /a"), (-(10**30), "GET /a"), (200, "GET /\ud800")], ids=["large", "small", "surrogate"]
+)
+def test_what_the_format_cannot_hold_is_one_kind_of_error_too(status: int, route: str) -> None:
+    exchange = Exchange("b", 1, route, "u", Side.PRIMARY, 0.0, 1.0, Request("GET", b"/a"), Response(status))
+    with pytest.raises(CodecError, match="no frame can hold this message"):
+        encode(exchange)

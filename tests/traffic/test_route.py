@@ -99,3 +99,30 @@ def test_urlconf_converters_become_parameters() -> None:
 def test_match_text_that_is_no_route_is_refused(text: str) -> None:
     with pytest.raises(RouteError, match="must"):
         parse_match(text)
+
+
+def test_undeclared_method_keeps_the_settings_of_its_sibling() -> None:
+    table = RouteTable(
+        [
+            Route("POST", "/o/{id}", mirror="writes"),
+            Route("GET", "/o/{id}", candidate_template="/v2/o/{id}", mirror="reads"),
+            Route("GET", "/off", mirror="off"),
+            Route("POST", "/w", candidate_template="/v2/w", mirror="writes"),
+        ]
+    )
+
+    head = table.match("HEAD", b"/o/7")
+    assert (head.label, head.candidate_path()) == ("HEAD /o/{id}", b"/v2/o/7")
+    assert [table.match(m, p).route.mirror for m, p in (("HEAD", b"/o/7"), ("OPTIONS", b"/off"), ("DELETE", b"/w"))] == [  # type: ignore[union-attr]
+        "reads",
+        "off",
+        None,
+    ]
+    assert table.match("DELETE", b"/w").candidate_path() == b"/v2/w"
+
+
+def test_sibling_that_writes_never_lets_another_method_be_mirrored() -> None:
+    table = RouteTable([Route("POST", "/w", mirror="writes"), Route("GET", "/w", mirror="writes")])
+    match = table.match("DELETE", b"/w")
+    assert match.route is not None
+    assert match.route.mirror is None
