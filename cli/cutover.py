@@ -20,6 +20,7 @@ from settings.keyfile import read_key
 from settings.model import Settings
 from store.cutover import act
 from store.database import Store
+from store.enforced import enforced_decisions, enforced_numbers, proxy_addresses
 from store.errors import StoreError
 
 cutover = typer.Typer(name="cutover", help="Move a route between the backends; every change is audited.", no_args_is_help=True)
@@ -78,7 +79,7 @@ def decide(settings: Settings, action: str, route: str, actor: str, reason: str)
         return await act(store, action, route, actor, reason, policy, key, now(), salt, after_seq=overtaken)
 
     if action != "rollback":
-        overtaken = max((found for _, found in _proxy_numbers(settings, route)), default=0)
+        overtaken = max((found for _, found in enforced_numbers(settings, route)), default=0)
         decision = with_store(settings, store_it)
         publish(settings, decision)
         return decision
@@ -99,7 +100,7 @@ def decide(settings: Settings, action: str, route: str, actor: str, reason: str)
 
 def _resolved(settings: Settings, route: str) -> str:
     """The route that is meant. What a proxy enforces is known without the store and the backends: a roll-back must not wait for them."""
-    enforced = {str(item.get("route")) for _, items in _proxy_decisions(settings) for item in items}
+    enforced = {str(item.get("route")) for _, items in enforced_decisions(settings) for item in items}
     if route in enforced:
         return route
     known = enforced | configured(settings)
@@ -111,36 +112,10 @@ def _resolved(settings: Settings, route: str) -> str:
     return resolve(route, known)
 
 
-def _proxies(settings: Settings) -> tuple[str, ...]:
-    return settings.cutover.proxies or (settings.proxy.admin,)
-
-
-def _proxy_decisions(settings: Settings) -> list[tuple[str, list[dict[str, object]]]]:
-    """Each reachable proxy's address with the decisions it enforces."""
-    found = []
-    for address in _proxies(settings):
-        try:
-            answer = (
-                httpx.get(f"http://{address}/decisions", timeout=PUBLISH_DEADLINE, trust_env=False).raise_for_status().json()
-            )
-            found.append((address, [item for item in answer["decisions"] if isinstance(item, dict)]))
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
-            continue  # a proxy that is away is told by the store later; a roll-back says so below
-    return found
-
-
-def _proxy_numbers(settings: Settings, route: str) -> list[tuple[str, int]]:
-    """Each reachable proxy's address with the number of the decision it enforces for the route (0: none)."""
-    return [
-        (address, max((int(str(item.get("seq", 0))) for item in items if item.get("route") == route), default=0))
-        for address, items in _proxy_decisions(settings)
-    ]
-
-
 def _roll_back_directly(settings: Settings, route: str, actor: str, reason: str, key: bytes, salt: str) -> Decision | None:
     """Tells every proxy to serve the route from the primary, without asking the store; None when no proxy took it."""
-    numbers = _proxy_numbers(settings, route)
-    silent = set(_proxies(settings)) - {address for address, _ in numbers}
+    numbers = enforced_numbers(settings, route)
+    silent = set(proxy_addresses(settings)) - {address for address, _ in numbers}
     for address in sorted(silent):
         say(f"warning: the proxy at {address} could not be reached; it reads the store by itself")
     if not numbers:
@@ -154,7 +129,7 @@ def _roll_back_directly(settings: Settings, route: str, actor: str, reason: str,
 
 def publish(settings: Settings, decision: Decision) -> None:
     """Hands a stored decision to the proxies at once; one that cannot be reached reads it from the store within a second."""
-    for address in _proxies(settings):
+    for address in proxy_addresses(settings):
         _tell(address, decision)
 
 

@@ -15,6 +15,7 @@ from settings.load import SettingsError
 from settings.model import Settings
 from store.cutover import act
 from store.database import Store
+from store.enforced import enforced_numbers
 
 UNNAMED = "dashboard (no name given)"
 NAME_LENGTH = 80
@@ -50,11 +51,13 @@ def request(
         raise NotDone(str(error)) from error
     name = "".join(char for char in actor.strip() if char.isprintable())[:NAME_LENGTH] or UNNAMED
     now, salt = time.time(), secrets.token_hex(8)
+    # A roll-back that was told to the proxies alone has a number the store does not know; what is decided now must overtake it.
+    overtaken = max((number for _, number in enforced_numbers(settings, route)), default=0)
 
     async def work(store: Store) -> Decision:
         if action != "rollback" and (await store.standing(route)).seq != seen_seq:
             raise NotDone("The route has moved on since this page was shown. Look at it again, then decide.")
-        return await act(store, action, route, name, "asked for in the dashboard", policy, key, now, salt)
+        return await act(store, action, route, name, "asked for in the dashboard", policy, key, now, salt, after_seq=overtaken)
 
     try:
         return client.call(work)

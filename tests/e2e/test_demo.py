@@ -24,6 +24,7 @@ from demo import truth
 from demo import twins as demo_twins
 from gate.facts import State
 from gate.machine import Refused
+from store.enforced import enforced_numbers
 from traffic.ledger import Ledger
 
 FAITHFUL_NEEDED = 4
@@ -207,6 +208,8 @@ def test_what_the_dashboard_decides_the_proxy_enforces(played: Played) -> None:
         played.loop.run(served_by_the_candidate(True))
         assert decide_there("rollback") is State.ROLLED_BACK
         played.loop.run(served_by_the_candidate(False))
+        stored = client.call(lambda store: store.standing(route)).seq
+        assert enforced_numbers(settings, route) == [(settings.proxy.admin, stored)]
     finally:
         client.close()
 
