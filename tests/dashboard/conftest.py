@@ -13,6 +13,7 @@ import pytest
 
 from differ.facts import Atom
 from gate.facts import RouteStanding
+from settings.keyfile import make_key
 from store.database import Store, open_store
 from store.records import AuditRow, Batch, DifferenceText, Ended, Example, OpeningCounts
 from traffic.ledger import HANDED, SEEN_SLOT, SENT_SLOT, SERVED_PRIMARY, opening_slot
@@ -47,7 +48,7 @@ class Site:
 
     def configure(self, port: int = 8501, host: str = "127.0.0.1") -> None:
         self.config.write_text(CONFIG.format(port=port).replace('listen = "127.0.0.1', f'listen = "{host}'))
-        (self.folder / "parity.key").write_bytes(b"k" * 32)
+        make_key(self.folder / "parity.key")
 
     def use(self, work: Callable[[Store], Any]) -> Any:
         """Runs `work(store)` on a store of its own."""

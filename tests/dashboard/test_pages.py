@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gate.decision import verify
 from gate.facts import State
+from settings.keyfile import read_key
 
 ENTRY = str(Path(__file__).resolve().parents[2] / "dashboard" / "app.py")
 GOOD, BAD, YOUNG = "GET /good/", "GET /bad/{id}/", "GET /young/"
@@ -116,6 +118,8 @@ def test_promote_asks_for_a_name_and_writes_the_decision(filled: Any) -> None:
     assert not test.exception
     assert filled.standing(GOOD).state is State.CUTOVER
     assert [(row.actor, row.action, row.route) for row in filled.audit()] == [("Ada Lovelace", "promote", GOOD)]
+    decision = next(item for item in filled.use(lambda store: store.decisions()) if item.route == GOOD)
+    assert verify(decision, read_key(filled.folder / "parity.key")), "a proxy would not enforce it"
 
 
 def test_a_promotion_without_a_name_is_not_done(filled: Any) -> None:

@@ -109,8 +109,8 @@ def test_the_process_listens_on_loopback_with_everything_off(empty: Any) -> None
     empty.configure(port=9123)
     line = command(load_settings(empty.config))
 
-    assert line[1:4] == ["-m", "streamlit", "run"]
-    assert Path(line[4]).is_file()
+    assert line[1:5] == ["-P", "-m", "streamlit", "run"]  # the user's own folders never come before our packages
+    assert Path(line[5]).is_file()
     for option in (
         "--server.address=127.0.0.1",
         "--server.port=9123",
