@@ -28,7 +28,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+assert CHROMIUM.exists(), "the browser tests need Debian's chromium: `make test` installs it"
 
 
 @pytest.fixture
