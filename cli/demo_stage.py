@@ -17,6 +17,7 @@ from cli.overview import current_ledgers
 from cli.run import parts_of
 from cli.supervise import Supervisor
 from demo import twins
+from demo.traffic_plan import write_routes
 from settings.keyfile import make_key
 from settings.load import load_settings
 from settings.model import Settings
@@ -125,13 +126,7 @@ class Stage:
         (self.folder / "openapi.json").write_bytes(orjson.dumps(document))
         text = CONFIG.format(primary=primary, candidate=candidate, proxy=proxy, admin=admin, dashboard=dashboard)
         # The candidate has its own database, so all of its writes may be mirrored.
-        writes = [
-            f"{method.upper()} {template}"
-            for template, operations in sorted(document["paths"].items())
-            for method in sorted(operations)
-            if method.upper() in ("POST", "PUT", "PATCH", "DELETE")
-        ]
-        text += "".join(f'[[route]]\nmatch = "{match}"\nmirror = "writes"\n' for match in writes)
+        text += "".join(f'[[route]]\nmatch = "{match}"\nmirror = "writes"\n' for match in write_routes())
         config = self.folder / "paritygate.toml"
         config.write_text(text, encoding="utf-8")
         rules = self.folder / "rules"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import platform
-import socket
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,9 +13,10 @@ from typing import Any
 import httpx
 import typer
 
-from cli.codes import Exit
+from cli.codes import CommandError, Exit
 from cli.console import cell, out, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, rules_of
+from cli.ports import require_free
 from settings.keyfile import read_key
 from settings.load import SettingsError
 from settings.model import Settings
@@ -48,7 +48,12 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
     settings = load(config)
     checks = [_versions(), _rules(settings), _key(settings)]
     checks += [_backend("primary", settings.primary.url), _backend("candidate", settings.candidate.url)]
-    checks += [_port("proxy.listen", settings.proxy.listen), _port("proxy.admin", settings.proxy.admin), _routes(settings)]
+    addresses = {
+        "proxy.listen": settings.proxy.listen,
+        "proxy.admin": settings.proxy.admin,
+        "dashboard.listen": settings.dashboard.listen,
+    }
+    checks += [*(_port(name, address) for name, address in addresses.items()), _routes(settings)]
     checks.append(asyncio.run(_store(settings)))
     if json:
         show_json({"checks": [{"name": c.name, "ok": c.ok, "text": c.text} for c in checks]})
@@ -102,15 +107,10 @@ def _backend(name: str, url: str) -> Check:
 
 
 def _port(name: str, address: str) -> Check:
-    host, _, port = address.rpartition(":")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            return Check(
-                name, None, f"{address} is not free ({error.strerror}): fine when Paritygate runs already, else choose another"
-            )
+    try:
+        require_free(name, address)
+    except CommandError as error:
+        return Check(name, None, f"{error}; fine when Paritygate itself runs there")
     return Check(name, True, f"{address} is free")
 
 

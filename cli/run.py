@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 
 import typer
 
-from cli.codes import CommandError, Exit
+from cli.codes import Exit
 from cli.console import say
 from cli.context import ConfigOption, load, rules_of, with_store
 from cli.logs import configure_logs
+from cli.ports import require_free
 from cli.supervise import Part, Supervisor
 from settings.keyfile import make_key, read_key
 from settings.model import Settings
@@ -121,19 +121,6 @@ def dashboard(config: ConfigOption = None) -> None:
     say(f"dashboard: http://{settings.dashboard.listen}")
     arguments = command(settings)
     os.execvpe(arguments[0], arguments, environment(settings))
-
-
-def require_free(name: str, address: str) -> None:
-    """Raises CommandError (2) when another process listens on `address` already."""
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            sentence = f"{address}: cannot be used ({error.strerror}): stop who uses it, or set {name} to a free port"
-            raise CommandError(sentence, Exit.USAGE) from error
 
 
 async def _until_signalled(work: Coroutine[Any, Any, None]) -> None:
