@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as json_lines
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +13,13 @@ import typer
 from cli.codes import CommandError, Exit
 from cli.console import show, show_json
 from cli.context import ConfigOption, JsonOption, today
+from cli.rule_lint import read_rules
 from differ.cases import judge_case
+from differ.decode import decoded_body
+from differ.explain import explain as explain_bodies
 from differ.judge import judge
 from differ.message_file import parse_response
-from rules.load import load_rules, rules_from_case
+from rules.load import EMPTY, rules_from_case
 from rules.model import RuleSet
 from traffic.message import Request, Response
 from traffic.outcome import Verdict
@@ -38,6 +43,9 @@ def compare(
     preset: Annotated[list[str] | None, typer.Option(help="A preset by name; may be repeated.")] = None,
     method: Annotated[str, typer.Option(help="The request's method; HEAD answers have no body.")] = "GET",
     path: Annotated[str, typer.Option(help="The request's path, for rules with a route.")] = "/",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also tell each unequal part of the bodies, without any rule.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -49,11 +57,11 @@ def compare(
         raise typer.Exit(_judge_cases(cases))
     if primary is None or candidate is None:
         raise CommandError("two files are needed: `paritygate compare A B`, or --cases FILE", Exit.USAGE)
+    answers = _answer(primary), _answer(candidate)
     judgement = judge(
         Request(method.upper(), path.encode("utf-8")),
-        f"{method.upper()} {path}",
-        _answer(primary),
-        _answer(candidate),
+        f"{method.upper()} {path.partition('?')[0]}",
+        *answers,
         _rule_set(rules or [], preset or []),
         today(),
     )
@@ -67,6 +75,7 @@ def compare(
                 {
                     "aspect": item.atom.aspect,
                     "path": item.atom.path,
+                    "location": item.location,
                     "kind": item.atom.kind,
                     "types": item.atom.types,
                     "primary": item.primary,
@@ -75,7 +84,10 @@ def compare(
                 }
                 for item in judgement.differences
             ],
+            "truncated": judgement.truncated,
         }
+        if explain:
+            document["explanation"] = _explained(answers)
         show_json(document)
     else:
         show(judgement.verdict + (f": {judgement.reason}" if judgement.reason else ""))
@@ -85,7 +97,19 @@ def compare(
             show(f"  {where}: {item.atom.kind}: {_shown(item.primary)} -> {_shown(item.candidate)}{note}")
         if judgement.tolerated:
             show("  tolerated by: " + ", ".join(judgement.tolerated))
+        if judgement.truncated:
+            show("  ... and more: raise `limits.diffs` or `limits.nodes` in a rule file to see them")
+        if explain:
+            show(_explained(answers))
     raise typer.Exit(CODES.get(judgement.verdict, Exit.OK))
+
+
+def _explained(answers: tuple[Response, Response]) -> str:
+    """What differs in the bodies as they are, rules left aside."""
+    bodies = [decoded_body(answer, EMPTY.limits.body) for answer in answers]
+    if bodies[0] is None or bodies[1] is None:
+        return "A body cannot be decoded: its content coding is unknown, cut short or too large."
+    return explain_bodies(bodies[0], bodies[1])
 
 
 def _shown(text: str | None) -> str:
@@ -109,11 +133,14 @@ def _answer(path: Path) -> Response:
 
 
 def _rule_set(paths: list[Path], presets: list[str]) -> RuleSet:
-    if presets and paths:
-        raise CommandError("--preset and --rules exclude each other: enable presets inside the rule file", Exit.USAGE)
-    if presets:
-        return rules_from_case({"presets": presets})
-    return load_rules([(str(path), _read(path).decode("utf-8", "replace")) for path in paths], today())
+    made = read_rules(paths)
+    asked = rules_from_case({"presets": presets})
+    known = {use.name for use in made.presets}
+    return replace(
+        made,
+        presets=(*made.presets, *(use for use in asked.presets if use.name not in known)),
+        preset_rules=(*made.preset_rules, *(rule for rule in asked.preset_rules if rule.preset not in known)),
+    )
 
 
 def _judge_cases(path: Path) -> Exit:
@@ -123,14 +150,18 @@ def _judge_cases(path: Path) -> Exit:
             continue
         name: Any = f"line {number}"
         try:
-            document = orjson.loads(line)
+            document = _parsed(line)
             if not isinstance(document, dict):
                 raise ValueError(f"an object expected, got {type(document).__name__}")
             name = document.get("name", name)
             result = judge_case(document, today())
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             unreadable = True
             _emit({"name": name, "verdict": "error", "error": f"line {number}: {error}"})
+            continue
+        if result["verdict"] == "error":
+            unreadable = True
+            _emit({**result, "name": name, "error": f"line {number}: {result.get('error', 'unreadable')}"})
             continue
         _emit(result)
         if "expected" in document:
@@ -140,6 +171,17 @@ def _judge_cases(path: Path) -> Exit:
             failed |= result["verdict"] == Verdict.MISMATCH
             inconclusive |= result["verdict"] == Verdict.INCONCLUSIVE
     return Exit.USAGE if unreadable else Exit.BROKEN if failed else Exit.INCONCLUSIVE if inconclusive else Exit.OK
+
+
+def _parsed(line: bytes) -> Any:
+    """One line as JSON. A body may hold what the fast parser refuses and the standard one reads: a lone surrogate."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            return json_lines.loads(line.decode("utf-8"))
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
 
 
 def _emit(result: dict[str, Any]) -> None:

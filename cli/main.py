@@ -13,6 +13,8 @@ from cli import compare, cutover, demo, doctor, examples, gate, init, overview, 
 from cli.codes import CommandError, Exit
 from cli.console import say
 
+FRAMES = 3_000
+"""Bodies may nest 200 levels (`limits.depth`), and a rule for lists without order takes some ten frames a level to compare one."""
 app = typer.Typer(
     name="paritygate",
     help="Proves that a new HTTP backend answers real requests as the old one does, and gates the cutover of each route.",
@@ -41,6 +43,7 @@ def paritygate(
 
 def main() -> None:
     """The console entry point. Never ends in a traceback for something the user can mend."""
+    sys.setrecursionlimit(FRAMES)
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""`paritygate status`: the ledger and the health of each part."""
+"""`paritygate status`: the ledger, the health of each part, the alarms of rules."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from cli.codes import Exit
 from cli.console import cell, out, show, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, with_store
+from cli.rule_audit import alarm_documents, alarm_lines, raised_alarms
 from settings.model import Settings
 from store.database import Store
 from store.openings import read_openings
@@ -25,23 +26,30 @@ def register(app: typer.Typer) -> None:
 
 
 def status(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Print the ledger per route and in total, and the health of each part. Exit 1 when an equation does not hold."""
+    """Print the ledger per route and in total, the health of each part and the alarms of rules.
+
+    Exit 1 when an equation does not hold.
+    """
     settings = load(config)
     health = part_health(settings)
     ledgers = with_store(settings, lambda store: current_ledgers(store, settings))
     total = sum(ledgers.values(), Ledger())
+    raised = raised_alarms(settings)
     if json:
         show_json(
             {
                 "version": 1,
                 "as_of": now(),
                 "parts": health,
+                "alarms": alarm_documents(raised),
                 "total": ledger_document(total),
                 "routes": {route: ledger_document(ledger) for route, ledger in sorted(ledgers.items())},
             }
         )
     else:
         _print(health, ledgers, total)
+        for line in alarm_lines(raised):
+            show(line)
     raise typer.Exit(Exit.BROKEN if total.violations() else Exit.OK)
 
 

@@ -22,6 +22,7 @@ page = st.navigation(
         st.Page("app_pages/overview.py", title="Overview", icon="", url_path="overview", default=True),
         st.Page("app_pages/route.py", title="Route", icon="", url_path="route"),
         st.Page("app_pages/mismatch.py", title="Mismatches", icon="", url_path="mismatch"),
+        st.Page("app_pages/rule_audit.py", title="Rules", icon="", url_path="rules"),
         st.Page("app_pages/ledger.py", title="Ledger", icon="", url_path="ledger"),
         st.Page("app_pages/audit.py", title="Audit", icon="", url_path="audit"),
     ],

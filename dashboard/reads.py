@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import streamlit as st
 
-from dashboard.session import answered, current_policy, opened
+from dashboard.session import answered, current_policy, current_settings, opened
+from differ.audit import Audited
+from differ.audit import audit as audit_of
 from gate.evaluate import evaluate
 from gate.facts import Decision, GateVerdict
 from gate.policy import Policy
+from rules.errors import RuleError
+from settings.load import SettingsError
+from settings.model import Settings
+from settings.rulefiles import read_rules
 from store.records import AuditRow, ClusterRow, Example, MinuteRow, RouteRow
 from traffic.ledger import Ledger
 
 _MEMORY_S = 2
+_RULES_MEMORY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,30 @@ def _decisions(url: str) -> list[Decision]:
     return opened(url).call(lambda store: store.decisions())
 
 
+# Shared, not copied for each reader: frozen facts, and reading many rules and their use takes its time.
+@st.cache_resource(ttl=_RULES_MEMORY_S, max_entries=4, show_spinner=False)
+def _rule_lines(url: str, today: date, _settings: Settings) -> list[Audited] | str:
+    try:
+        rules = read_rules(_settings, today)
+    except (RuleError, SettingsError) as error:
+        return str(error)
+    usage = opened(url).call(lambda store: store.rule_usage())
+    return audit_of(rules, usage, time.time())
+
+
+@st.cache_data(ttl=_MEMORY_S, max_entries=64, show_spinner=False)
+def _cluster(url: str, cluster_id: str) -> ClusterRow | None:
+    return opened(url).call(lambda store: store.cluster(cluster_id))
+
+
+@st.cache_data(ttl=_MEMORY_S, max_entries=64, show_spinner=False)
+def _example(url: str, example_id: str) -> Example | None:
+    return opened(url).call(lambda store: store.example(example_id))
+
+
 def forget() -> None:
     """Drops what is remembered, after something was written."""
-    for query in (_rows, _views, _clusters, _examples, _minutes, _ledgers, _audit, _decisions):
+    for query in (_rows, _views, _clusters, _cluster, _examples, _example, _minutes, _ledgers, _audit, _decisions, _rule_lines):
         query.clear()
 
 
@@ -119,3 +148,24 @@ def audit(limit: int) -> list[AuditRow]:
 def decisions() -> list[Decision]:
     """The decisions in force."""
     return answered(_decisions)
+
+
+def rule_lines() -> list[Audited]:
+    """The audit of the configured rules. With a mistake in their files: none, and the mistake is shown."""
+    today, configured = datetime.now(UTC).date(), current_settings()
+    lines = answered(lambda url: _rule_lines(url, today, configured))
+    if isinstance(lines, str):
+        st.warning("The rules cannot be read, so nothing is known of what they hide:")
+        st.code(lines, language=None)
+        return []
+    return lines
+
+
+def cluster(cluster_id: str) -> ClusterRow | None:
+    """A cluster by its id, also by one that was merged into another cluster; None where there is none."""
+    return answered(lambda url: _cluster(url, cluster_id))
+
+
+def example(example_id: str) -> Example | None:
+    """One stored example, None where it is not kept (any more)."""
+    return answered(lambda url: _example(url, example_id))

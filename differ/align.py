@@ -7,20 +7,30 @@ that a rule can only explain more. A list whose order alone differs is one `reor
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from differ.budget import NodesSpent
 from differ.canonical import Canon
 from differ.explains import MISSING
-from differ.findings import Findings
+from differ.findings import Findings, Trial, Unclean
+from differ.matching import Pairs, classes, matched
 from differ.numbers import is_number, number_key
+from differ.place import hidden_by
+from traffic.message import Side
 
 if TYPE_CHECKING:
-    from differ.walk import Place, Walk
+    from differ.place import Place
+    from differ.walk import Walk
+    from rules.automaton import State
+    from rules.model import Rule
 
 USUAL_KEYS = ("id", "uuid", "uid", "pk", "slug", "key", "code", "sku")
 MAX_MATCHING = 64
-"""Leftovers of a multiset that are matched pair by pair under the rules; more are paired in order."""
+"""Kinds of elements of a multiset that are matched with each other under the rules; of more the leftovers are paired in order."""
 _Keys = dict[tuple[object, ...], int]
+_Attempt = tuple["Rule | None", Callable[[], None]]
+_UNKNOWN = object()
 
 
 class Aligner:
@@ -29,35 +39,75 @@ class Aligner:
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
         self.canon = Canon(walk)
+        self._known: dict[tuple[object, ...], Findings | None] = {}
+        self._remembers = not walk.force.dynamic and not walk.force.chosen.has_correlate
+        """Whether an attempt's result depends on nothing but the two lists and the rules of their place."""
 
     def align(self, a: list[Any], b: list[Any], place: Place) -> None:
         """Compares two lists."""
-        walk = self.walk
-        rules = [rule for rule in place.here if rule.action in ("unordered", "keyed")]
-        kept = next((rule for rule in rules if rule.action == "keyed" and rule.order == "kept"), None)
+        if len(a) != len(b) and not place.cover and type(self.walk.findings) is Trial:
+            raise Unclean  # whatever the alignment, an element is left over
+        rules = [rule for rule in place.here if rule.action in ("unordered", "keyed")] if place.here else []
         if not rules and len(a) == len(b):  # the usual case, with few frames: bodies nest 200 deep
             self._by_index(a, b, place)
-            return
+        elif not rules:
+            self._default(a, b, place)
+        else:
+            self._ruled(a, b, place, rules)
+
+    def _ruled(self, a: list[Any], b: list[Any], place: Place, rules: list[Rule]) -> None:
+        """The order of the list as it stands first, so that a rule that is not needed is not named; then each rule."""
+        walk = self.walk
+        kept = next((rule for rule in rules if rule.action == "keyed" and rule.order == "kept"), None)
         if kept is not None:  # it asserts the order: what is no more specific cannot give it free again
             rules = [rule for rule in rules if rule.rank > kept.rank and rule.order != "kept"]
-            first = walk.tried(lambda: self._by_rule_kept(a, b, place, kept.by))
-        else:
-            first = walk.tried(lambda: self._default(a, b, place))
-        if first.clean or not rules:
-            walk.findings.merge(first)
-            return
-        best: Findings | None = None
-        for rule in rules:
-            if rule.action == "keyed":
-                tried = walk.tried(lambda by=rule.by: self._keyed_or_multiset(a, b, place, by))  # type: ignore[misc]
-            else:
-                tried = walk.tried(lambda: self._multiset(a, b, place))
-            tried.applied.add(rule.called)
-            if tried.clean:
-                walk.findings.merge(tried)
+        attempts: list[_Attempt] = [(None, self._as_it_stands(a, b, place, kept))]
+        attempts += [(rule, self._under(a, b, place, rule)) for rule in rules]
+        rule, work = attempts[min(1, len(attempts) - 1)]
+        if len(attempts) > 1:
+            found = self._succeeded(attempts, (id(a), id(b), place.state, place.twin_state, place.cover, place.guard))
+            if found is not None:
+                walk.findings.merge(found)
                 return
-            best = best or tried
-        walk.findings.merge(best or first)
+            if type(walk.findings) is Trial:
+                raise Unclean
+        work()
+        if rule is not None:
+            walk.findings.applied.add(rule.called)
+
+    def _succeeded(self, attempts: list[_Attempt], key: tuple[object, ...]) -> Findings | None:
+        """The findings of the first attempt without a difference. Remembered: lists without order nest, and each level tries twice."""
+        known = self._known.get(key, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known  # type: ignore[return-value]  # the sentinel has been told apart
+        found = None
+        for rule, work in attempts:
+            found = self.walk.clean(work)
+            if found is not None:
+                if rule is not None:
+                    found.applied.add(rule.called)
+                    self._all_matching(attempts, rule)
+                break
+        if self._remembers:
+            self._known[key] = found
+        return found
+
+    def _as_it_stands(self, a: list[Any], b: list[Any], place: Place, kept: Rule | None) -> Callable[[], None]:
+        if kept is not None:
+            return lambda: self._by_rule_kept(a, b, place, kept.by)
+        return lambda: self._default(a, b, place)
+
+    def _under(self, a: list[Any], b: list[Any], place: Place, rule: Rule) -> Callable[[], None]:
+        if rule.action == "keyed":
+            return lambda: self._keyed_or_multiset(a, b, place, rule.by)
+        return lambda: self._multiset(a, b, place)
+
+    def _all_matching(self, attempts: list[_Attempt], named: Rule) -> None:
+        if self.walk.matching is None:
+            return
+        for rule, work in attempts:
+            if rule is not None and (rule is named or self.walk.clean(work) is not None):
+                self.walk.matching.add(rule.called)
 
     def _by_rule_kept(self, a: list[Any], b: list[Any], place: Place, by: tuple[str, ...]) -> None:
         keys = _keys(a, by), _keys(b, by)
@@ -79,28 +129,44 @@ class Aligner:
         self._stripped(a, b, place)
 
     def _by_index(self, a: list[Any], b: list[Any], place: Place) -> None:
+        """Unequal positions only. The first pair that differs asks whether the whole list is the same in another order."""
         walk = self.walk
         walk.budget.spend(len(a))
-        positions = walk.unequal(a, b, len(place.location))
-
+        positions = walk.equality.unequal(a, b, len(place.location))
+        if len(positions) < 2 or type(walk.findings) is Trial:
+            for at in positions:
+                walk.walk(a[at], b[at], walk.child(place, at))
+            return
         outer, walk.findings = walk.findings, Findings()
+        mark, asked = walk.correlations.mark, False
         try:
             for at in positions:
                 walk.walk(a[at], b[at], walk.child(place, at))
+                if not asked and not walk.findings.clean and hidden_by(place) is None:
+                    asked = True
+                    if self._same_multiset(a, b, positions, place):
+                        walk.findings = outer
+                        walk.correlations.back_to(mark)
+                        walk.record("reordered", a, b, place)
+                        return
+        except NodesSpent:
+            outer.merge(walk.findings)
+            raise
         finally:
             tried, walk.findings = walk.findings, outer
-        if not tried.clean and len(positions) > 1 and self._same_multiset(a, b, positions, place):
-            walk.record("reordered", a, b, place)
-        else:
-            walk.findings.merge(tried)
+        walk.findings.merge(tried)
 
     def _same_multiset(self, a: list[Any], b: list[Any], positions: list[int], place: Place) -> bool:
-        ones = Counter(self.canon.text(a[at], walk_place) for at, walk_place in self._places(positions, place))
-        others = Counter(self.canon.text(b[at], walk_place) for at, walk_place in self._places(positions, place))
-        return ones == others
-
-    def _places(self, positions: list[int], place: Place) -> list[tuple[int, Place]]:
-        return [(at, self.walk.child(place, at)) for at in positions]
+        if self.walk.equality.same_elements([a[at] for at in positions], [b[at] for at in positions]):
+            return True
+        key, element = self.canon.key, self.walk.places.alone
+        others = Counter([key(b[at], element(place, at, Side.CANDIDATE)) for at in positions])
+        for at in positions:
+            made = key(a[at], element(place, at, Side.PRIMARY))
+            if not others[made]:
+                return False
+            others[made] -= 1
+        return True
 
     def _stripped(self, a: list[Any], b: list[Any], place: Place) -> None:
         """No key and other lengths: the equal head and tail go first, then one insert is one difference."""
@@ -116,25 +182,21 @@ class Aligner:
 
     def _clean_pair(self, a: list[Any], b: list[Any], i: int, j: int, place: Place) -> bool:
         walk = self.walk
-        if walk.same(a[i], b[j], len(place.location)):
+        if walk.equality.same(a[i], b[j], len(place.location)):
             return True
-        tried = walk.tried(lambda: walk.walk(a[i], b[j], walk.child(place, i)))
-        if tried.clean:
-            walk.findings.merge(tried)
-        return tried.clean
+        found = walk.clean(lambda: walk.walk(a[i], b[j], walk.child(place, i, j)))
+        if found is not None:
+            walk.findings.merge(found)
+        return found is not None
 
     def _in_order(self, a: list[Any], b: list[Any], ones: list[int], others: list[int], place: Place) -> None:
         walk = self.walk
         for i, j in zip(ones, others, strict=False):
-            walk.walk(a[i], b[j], walk.child(place, i))
+            walk.walk(a[i], b[j], walk.child(place, i, j))
         for i in ones[len(others) :]:
-            self._item("item_removed", a[i], MISSING, place, i)
+            walk.item("item_removed", a[i], MISSING, place, i)
         for j in others[len(ones) :]:
-            self._item("item_added", MISSING, b[j], place, j)
-
-    def _item(self, kind: str, a: Any, b: Any, place: Place, at: int) -> None:
-        """An element that one side lacks: the length of a list is covered by an ignore of the list, never of its elements."""
-        self.walk.record(kind, a, b, place._replace(location=(*place.location, at)))
+            walk.item("item_added", MISSING, b[j], place, j)
 
     def _keyed_or_multiset(self, a: list[Any], b: list[Any], place: Place, by: tuple[str, ...]) -> None:
         ones, others = _keys(a, by), _keys(b, by)
@@ -150,14 +212,14 @@ class Aligner:
         for key, i in ones.items():
             j = others.get(key)
             if j is None:
-                self._item("item_removed", a[i], MISSING, place, i)
+                walk.item("item_removed", a[i], MISSING, place, i)
                 continue
             order.append(j)
-            if not walk.same(a[i], b[j], len(place.location)):
-                walk.walk(a[i], b[j], walk.child(place, i))
+            if not walk.equality.same(a[i], b[j], len(place.location)):
+                walk.walk(a[i], b[j], walk.child(place, i, j))
         for key, j in others.items():
             if key not in ones:
-                self._item("item_added", MISSING, b[j], place, j)
+                walk.item("item_added", MISSING, b[j], place, j)
         if not free and order != sorted(order):
             walk.record("reordered", a, b, place)
 
@@ -165,47 +227,51 @@ class Aligner:
         """Elements with equal canonical forms leave in pairs; a few leftovers are matched pair by pair, the rest in order."""
         walk = self.walk
         walk.budget.spend(len(a) + len(b))
-        waiting: dict[str, list[int]] = defaultdict(list)
+        waiting: dict[str | bytes, list[int]] = defaultdict(list)
+        theirs = self.canon.keys(b, place, Side.CANDIDATE)
         for j in range(len(b) - 1, -1, -1):
-            waiting[self.canon.text(b[j], walk.child(place, j))].append(j)
+            waiting[theirs[j]].append(j)
         left = []
-        for i, value in enumerate(a):
-            partners = waiting.get(self.canon.text(value, walk.child(place, i)))
+        for i, key in enumerate(self.canon.keys(a, place, Side.PRIMARY)):
+            partners = waiting.get(key)
             if partners and self._clean_pair(a, b, i, partners[-1], place):
                 partners.pop()
             else:
                 left.append(i)
         right = sorted(j for partners in waiting.values() for j in partners)
-        if left and right and max(len(left), len(right)) <= MAX_MATCHING:
-            left, right = self._matched(a, b, left, right, place)
+        if left and right:
+            pairs = self._matched(a, b, left, right, place)
+            if pairs is not None and len(pairs) < max(len(left), len(right)) and len(left) < len(a):
+                # Forms pair by the first rule that gives one: another pairing may leave less, where rules say "either of these"
+                everything = list(range(len(a))), list(range(len(b)))
+                better = self._matched(a, b, *everything, place)
+                if better is not None and len(better) > len(a) - len(left) + len(pairs):
+                    left, right, pairs = *everything, better
+            pairs = pairs or {}
+            for i, j in pairs.items():
+                walk.walk(a[i], b[j], walk.child(place, i, j))
+            taken = set(pairs.values())
+            left, right = [i for i in left if i not in pairs], [j for j in right if j not in taken]
         self._in_order(a, b, left, right, place)
 
-    def _matched(
-        self, a: list[Any], b: list[Any], left: list[int], right: list[int], place: Place
-    ) -> tuple[list[int], list[int]]:
-        """What a maximum matching of the leftovers leaves: relations such as `regex or type_only` have no canonical form."""
+    def _matched(self, a: list[Any], b: list[Any], left: list[int], right: list[int], place: Place) -> Pairs | None:
+        """The largest matching under the rules, None for too many kinds: `regex or type_only` has no canonical form to pair by."""
         walk = self.walk
-        fits: dict[int, list[int]] = {
-            i: [j for j in right if walk.tried(lambda i=i, j=j: walk.walk(a[i], b[j], walk.child(place, i))).clean]  # type: ignore[misc]
-            for i in left
-        }
-        partner: dict[int, int] = {}
+        walk.budget.spend(len(left) + len(right))
+        ones = classes(left, lambda i: self._kind(a[i], place.state, i))
+        others = classes(right, lambda j: self._kind(b[j], place.twin_state, j))
+        if max(len(ones), len(others)) > MAX_MATCHING:
+            return None
+        return matched(
+            ones, others, lambda i, j: walk.clean(lambda: walk.walk(a[i], b[j], walk.child(place, i, j))) is not None
+        )
 
-        def place_one(i: int, tried: set[int]) -> bool:
-            for j in fits[i]:
-                if j not in tried:
-                    tried.add(j)
-                    if j not in partner or place_one(partner[j], tried):
-                        partner[j] = i
-                        return True
-            return False
-
-        for i in left:
-            place_one(i, set())
-        for j, i in sorted(partner.items()):
-            walk.walk(a[i], b[j], walk.child(place, i))
-        matched = set(partner.values())
-        return [i for i in left if i not in matched], [j for j in right if j not in partner]
+    def _kind(self, value: Any, state: State, at: int) -> Hashable:
+        """Elements of one kind are the same, and the same rules select them."""
+        if self.walk.places.dynamic:
+            return at
+        key = self.walk.equality.key(value)
+        return at if key is None else (key, id(state.step(at)))
 
 
 def _keys(items: list[Any], by: tuple[str, ...]) -> _Keys | None:

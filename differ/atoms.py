@@ -73,6 +73,8 @@ def body_differences(findings: Findings, route: str, statuses: str, limit: int) 
 
 def _data_nodes(findings: Findings) -> set[str]:
     """Places with so many differing names below that the names must be data, not fields."""
+    if len(findings.differences) <= MAX_CHILDREN:
+        return set()
     children: dict[str, set[str]] = defaultdict(set)
     for found in findings.differences:
         for at, step in enumerate(found.location):

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 from urllib.parse import parse_qsl
 
 from differ.atoms import body_differences
-from differ.budget import Budget
+from differ.budget import Budget, NodesSpent
+from differ.correlated import refute
+from differ.equal import Equality, no_boolean_differs, typed_equal
 from differ.explains import Correlations
-from differ.facts import Atom, Difference
-from differ.findings import Findings, Found
+from differ.facts import Atom, Difference, Masked
+from differ.findings import Findings
 from differ.html_markup import Token
 from differ.html_tokens import tokens
 from differ.in_force import InForce
 from differ.json_exact import Document, InvalidJson, parse_both
 from differ.links import Addresses, link
-from differ.paths import general
+from differ.media_types import charset_of
+from differ.multipart import boundary_of, parts_of
 from differ.relation import masked_relation
 from differ.validation_errors import field_differences
 from differ.walk import Walk
 
-_CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._:-]{1,40})", re.I)
+_TEXTS = ("+xml", "/xml", "javascript", "ndjson", "/jsonl", "/json-seq", "/yaml", "/x-yaml")
+MAX_RELATED = 8
+"""Masked pairs of one answer that are looked at for a relation; what holds over many answers is counted elsewhere."""
+TOKENS = 16
+"""What two tokens of pages cost, in nodes."""
 _LINK_ATTRIBUTES = ("href", "src", "action", "content", "formaction")
 
 
@@ -39,39 +45,50 @@ class BodyResult:
     applied: set[str] = field(default_factory=set)
     truncated: bool = False
     relations: list[str] = field(default_factory=list)
+    masked: list[Masked] = field(default_factory=list)
 
 
 def kind_of(media: str) -> str:
     """How a media type is compared."""
-    if media.endswith("json"):
+    if media.endswith(("/json", "+json")):
         return "json"
     if media in ("text/html", "application/xhtml+xml"):
         return "html"
     if media == "application/x-www-form-urlencoded":
         return "form"
-    if media.startswith("text/") or media.endswith(("+xml", "/xml", "javascript", "/x-ndjson", "/yaml", "/x-yaml")):
+    if media.startswith("multipart/"):
+        return "multipart"
+    if media.startswith("text/") or media.endswith(_TEXTS):
         return "text"
     return "bytes"
 
 
 @dataclass
 class BodyComparison:
-    """One pair of decoded bodies under the rules in force. `empty_request` says that the request had no body."""
+    """One pair of decoded bodies under the rules in force. `empty_request` says that the request had no body.
+
+    `matching` collects the names of all rules that would explain something.
+    """
 
     force: InForce
     route: str
+    status: int
     statuses: str
     correlations: Correlations
     empty_request: bool = False
+    matching: set[str] | None = None
 
     def whole(self, kind: str, types: str, primary: bytes, candidate: bytes, note: str = "") -> BodyResult:
         """One difference for the whole body."""
         atom = Atom(self.route, self.statuses, "body", "$", kind, types)
         return BodyResult([Difference(atom, _preview(primary), _preview(candidate), "$", note)])
 
-    def compare(self, primary: bytes, candidate: bytes, kind: str, charsets: tuple[str, str] = ("", "")) -> BodyResult:
-        """Compares unequal bodies. Raises LimitHit or PrimaryInvalid; nothing a body holds raises anything else."""
-        if primary == candidate:
+    def compare(self, primary: bytes, candidate: bytes, kind: str, types: tuple[str, str] = ("", "")) -> BodyResult:
+        """Compares unequal bodies; `types` are their content types.
+
+        Raises LimitHit or PrimaryInvalid; nothing a body holds raises anything else.
+        """
+        if primary == candidate and (kind != "multipart" or boundary_of(types[0]) == boundary_of(types[1])):
             return BodyResult()
         if not primary or not candidate:
             if kind in ("json", "text", "html") and not (primary or candidate).strip():
@@ -81,14 +98,25 @@ class BodyComparison:
             return self._json(primary, candidate)
         if kind == "bytes":
             return self.whole("value", "bytes>bytes", primary, candidate)
-        texts = [_text(body, charset) for body, charset in zip((primary, candidate), charsets, strict=True)]
+        if kind == "multipart":
+            return self._multipart(primary, candidate, types)
+        texts = [_text(body, charset_of(kind)) for body, kind in zip((primary, candidate), types, strict=True)]
         if texts[0] is None or texts[1] is None:
             return self.whole("value", "bytes>bytes", primary, candidate)
         if kind == "html" and self.force.class1("html:tokens"):
             return self._html(texts[0], texts[1])
         if kind == "form" and _pairs(texts[0]) is not None and _pairs(texts[0]) == _pairs(texts[1]):
             return BodyResult()
-        return self._walked(texts[0], texts[1], fast=True, plain=True)
+        return self._walked(texts[0], texts[1], Equality(True), plain=True)
+
+    def _multipart(self, primary: bytes, candidate: bytes, types: tuple[str, str]) -> BodyResult:
+        """Also asked where the bytes are equal: under another boundary they are other parts."""
+        ones, others = parts_of(primary, types[0]), parts_of(candidate, types[1])
+        if ones is not None and ones == others:
+            return BodyResult()
+        if ones is not None and others is None:
+            return self.whole("invalid", "", primary, candidate, "the candidate's body has not the parts it announces")
+        return self.whole("value", "bytes>bytes", primary, candidate)
 
     def _json(self, primary: bytes, candidate: bytes) -> BodyResult:
         one, other = parse_both(primary, candidate, self.force.rules.limits)
@@ -100,45 +128,64 @@ class BodyComparison:
             return self.whole("bom", "", primary, candidate)
         if one.duplicates or other.duplicates:
             return self._duplicates(one, other, primary, candidate)
-        same = one.text is not None and one.text == other.text
-        return self._walked(one.value, other.value, fast=one.fast and other.fast, same=same)
+        if one.text is not None and one.text == other.text:
+            return BodyResult()
+        return self._walked(one.value, other.value, Equality(one.fast and other.fast, self._trusting(one, other)))
+
+    def _trusting(self, one: Document, other: Document) -> bool:
+        if one.text is None or other.text is None or self.force.has_exact or not self.force.class1("repr:number"):
+            return False
+        return no_boolean_differs(one.text, other.text)
 
     def _duplicates(self, one: Document, other: Document, primary: bytes, candidate: bytes) -> BodyResult:
         """A name that stands twice means one thing to one parser and another to the next: only the same pairs are the same."""
-        if one.duplicates and other.duplicates and repr(one.value) == repr(other.value):
+        if one.duplicates and other.duplicates and typed_equal(one.value, other.value):
             return BodyResult()
         return self.whole("duplicate_key", "", primary, candidate)
 
-    def _walked(self, a: Any, b: Any, *, fast: bool, plain: bool = False, same: bool = False) -> BodyResult:
-        rule = None if plain else self.force.builtin("drf-fastapi-errors")
+    def _walked(self, a: Any, b: Any, equality: Equality, *, plain: bool = False) -> BodyResult:
+        if not equality.trusting and equality.same_documents(a, b):  # the same values in another spelling need no rule
+            return BodyResult()
+        rule = None if plain or self.status < 400 else self.force.builtin("drf-fastapi-errors")
         if rule is not None:
             fields = field_differences(a, b, self.empty_request)
             if fields is not None:
                 return self._fields(fields, rule.called)
         budget = Budget(self.force.rules.limits.nodes)
-        self.force.locate_dynamic((a, b), budget.spend)
-        walk = Walk(self.force, budget, self.correlations, fast=fast, plain=plain)
-        if not same and not walk.same(a, b):  # the same values in another spelling need no rule
+        self.force.locate_dynamic(a, b, budget.spend)
+        walk = Walk(self.force, budget, self.correlations, equality, plain=plain, matching=self.matching)
+        spent = False
+        try:
             walk.walk(a, b, walk.start())
+            refute(walk, a, b)
+        except NodesSpent:
+            if walk.findings.clean:
+                raise
+            spent = True  # there may be more: what was found is a mismatch all the same
+        if walk.findings.clean and walk.findings.applied and self.force.has_exact:
+            # Under an `ignore` with `exact` below it the walk cannot tell what would have been the same without any rule
+            bare = Walk(self.force.only_exact(), Budget(budget.nodes), Correlations(), equality, plain=plain)
+            spelled = bare.clean(lambda: bare.walk(a, b, bare.start()))
+            if spelled is not None:
+                return BodyResult(applied=spelled.applied)
         found = walk.findings
         differences, truncated = body_differences(found, self.route, self.statuses, self.force.rules.limits.diffs)
-        return BodyResult(differences, found.applied, truncated, _relations(found))
+        truncated = truncated or spent
+        return BodyResult(differences, found.applied, truncated, _relations(found), found.masked)
 
     def _fields(self, fields: list[tuple[Any, str]], called: str) -> BodyResult:
         findings = Findings(applied={called})
         for location, kind in fields:
-            findings.add(
-                Found(
-                    location, kind, "refused" if kind != "added" else "accepted", "refused" if kind == "added" else "accepted"
-                )
-            )
+            sides = ("accepted", "refused") if kind == "added" else ("refused", "accepted")
+            findings.add(location, kind, *sides)
         differences, truncated = body_differences(findings, self.route, self.statuses, self.force.rules.limits.diffs)
         return BodyResult(differences, {called}, truncated)
 
     def _html(self, a: str, b: str) -> BodyResult:
-        mask = self.force.class1("html:csrf")
+        mask, budget = self.force.class1("html:csrf"), Budget(self.force.rules.limits.nodes)
         ones, others = tokens(a, mask_csrf=mask), tokens(b, mask_csrf=mask)
         for one, other in zip_longest(ones, others):
+            budget.spend(TOKENS)
             if one is not None and other is not None and self._token(one) == self._token(other):
                 continue
             first = one or other
@@ -171,24 +218,18 @@ def _token_text(token: Token | None) -> str | None:
 def _relations(found: Findings) -> list[str]:
     """Relations that a mask would lose: a constant offset of zones behind an ignored timestamp."""
     seen: dict[str, None] = {}
-    for called, location, a, b in found.masked:
-        relation = masked_relation(a, b)
+    for pair in found.masked[:MAX_RELATED]:
+        relation = masked_relation(pair.primary, pair.candidate)
         if relation:
-            seen[f"{called} hides {general(location)}: {relation}"] = None
+            seen[f"{pair.rule} hides {pair.path}: {relation}"] = None
     return list(seen)[:5]
 
 
 def _pairs(text: str) -> list[tuple[str, str]] | None:
     try:
-        return parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=10_000)
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="surrogateescape", max_num_fields=10_000)
     except ValueError:
         return None
-
-
-def charset_of(content_type: str) -> str:
-    """The charset parameter in lower case, empty where there is none."""
-    found = _CHARSET.search(content_type)
-    return found[1].lower() if found else ""
 
 
 def _text(body: bytes, charset: str) -> str | None:

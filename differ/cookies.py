@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from differ.explains import MISSING, Correlations, explains
-from differ.findings import Findings, Found
+from differ.findings import Findings
 from differ.in_force import InForce
 from differ.moments import http_moment
 from rules.model import Rule
 from traffic.message import Headers, header_values
+
+_AGE = re.compile(r"-?[0-9]+")
+_NAMELESS = "(no name)"
+"""Stands among the attributes of `Set-Cookie: a`, which browsers keep as a value without a name; `a=` is another cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +27,30 @@ class SetCookie:
     attributes: tuple[tuple[str, str], ...]
     deleted: bool = False
 
+    @property
+    def scope(self) -> tuple[tuple[str, str], ...]:
+        """Domain and path: of two cookies with one name and one scope the later one counts."""
+        return tuple(pair for pair in self.attributes if pair[0] in ("domain", "path"))
+
 
 def parse_cookie(line: str, today: date, *, fold: bool = True) -> SetCookie:
     """The cookie of one line. `fold` off keeps the spelling of attributes."""
     pair, *parts = line.split(";")
-    name, _, value = pair.partition("=")
+    name, sign, value = pair.partition("=")
+    attributes: dict[str, str] = {} if sign else {_NAMELESS: ""}
     if not fold:
-        return SetCookie(name.strip(), value.strip(), tuple((part.strip(), "") for part in parts))
-    attributes: dict[str, str] = {}
+        return SetCookie(name.strip(), value.strip(), (*attributes.items(), *((part.strip(), "") for part in parts)))
     for part in parts:
         key, _, text = part.partition("=")
         key = key.strip().lower()
         text = text.strip()
         if key:
             attributes[key] = text.lower() if key in ("samesite", "domain", "priority") else text
+    if "max-age" in attributes and not _AGE.fullmatch(attributes["max-age"]):
+        attributes["max-age (no number)"] = attributes.pop("max-age")  # browsers leave it out: `Expires` counts
     deleted = _deleted(attributes, today)
     if deleted:  # how it is deleted says nothing; which cookie is meant does
-        attributes = {key: text for key, text in attributes.items() if key in ("path", "domain")}
+        attributes = {key: text for key, text in attributes.items() if key in ("path", "domain", _NAMELESS)}
         return SetCookie(name.strip(), "", tuple(sorted(attributes.items())), True)
     if "max-age" in attributes:
         attributes.pop("expires", None)
@@ -51,8 +63,7 @@ def parse_cookie(line: str, today: date, *, fold: bool = True) -> SetCookie:
 
 def _deleted(attributes: dict[str, str], today: date) -> bool:
     if "max-age" in attributes:
-        age = attributes["max-age"]
-        return age.lstrip("-").isdigit() and len(age) < 20 and int(age) <= 0
+        return attributes["max-age"].startswith("-") or not attributes["max-age"].strip("0")
     at = http_moment(attributes.get("expires", ""))
     if at is None:
         return False
@@ -61,7 +72,12 @@ def _deleted(attributes: dict[str, str], today: date) -> bool:
 
 
 def compare_cookies(
-    primary: Headers, candidate: Headers, force: InForce, findings: Findings, correlations: Correlations
+    primary: Headers,
+    candidate: Headers,
+    force: InForce,
+    findings: Findings,
+    correlations: Correlations,
+    matching: set[str] | None = None,
 ) -> None:
     """Adds the differing cookies to `findings`; a location is the cookie's name alone. The order of cookies says nothing."""
     ours, theirs = _by_name(primary, force), _by_name(candidate, force)
@@ -72,6 +88,9 @@ def compare_cookies(
         for rule in force.for_target("cookie", name):
             if _explains(rule, a, b, correlations):
                 findings.applied.add(rule.called)
+                if matching is not None:
+                    rules = force.for_target("cookie", name)
+                    matching |= {other.called for other in rules if _explains(other, a, b, Correlations())}
                 break
         else:
             note = ""
@@ -81,7 +100,7 @@ def compare_cookies(
             kind = "removed" if not b else "added" if not a else _what(a, b)
             if kind == "attributes" and not note:
                 note = _changed_attributes(a, b)
-            findings.add(Found((name,), kind, _shown(a), _shown(b), note))
+            findings.add((name,), kind, _shown(a), _shown(b), lambda note=note: note)  # type: ignore[misc]
 
 
 def _by_name(headers: Headers, force: InForce) -> dict[str, list[SetCookie]]:
@@ -92,7 +111,7 @@ def _by_name(headers: Headers, force: InForce) -> dict[str, list[SetCookie]]:
         fold = force.class1("cookie:attributes") and not force.exact("cookie", name)
         found.setdefault(name, []).append(parse_cookie(line, force.today, fold=fold))
     for cookies in found.values():
-        cookies.sort(key=lambda cookie: (cookie.attributes, cookie.value))
+        cookies.sort(key=lambda cookie: cookie.scope)  # stable: the order within one scope stays
     return found
 
 
@@ -102,8 +121,8 @@ def _explains(rule: Rule, a: list[SetCookie], b: list[SetCookie], correlations: 
         return True
     if not a or not b:
         return False
-    if rule.action == "present_only":
-        return True
+    if rule.action == "present_only":  # a cookie that is deleted is not present
+        return any(not cookie.deleted for cookie in a) is any(not cookie.deleted for cookie in b)
     if [(cookie.attributes, cookie.deleted) for cookie in a] != [(cookie.attributes, cookie.deleted) for cookie in b]:
         return False
     return all(

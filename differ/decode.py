@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import brotli
@@ -12,6 +12,7 @@ import zstandard
 from traffic.message import Response, header_values
 
 MAX_LAYERS = 4
+MAX_MEMBERS = 1_000
 _CHUNK = 1 << 16
 _ZSTD_INPUT = 64
 """Bytes fed to zstd at a time: one block of 128 KiB costs 4 bytes, so this bounds what one call can put out."""
@@ -28,16 +29,24 @@ class CutShort(Exception):
 def coding_names(response: Response) -> list[str]:
     """The content codings in the order they were applied, `identity` left out."""
     lines = header_values(response.headers, b"content-encoding")
-    if not lines:
+    return codings_of(b",".join(lines)) if lines else []
+
+
+def codings_of(value: bytes) -> list[str]:
+    """The content codings that a Content-Encoding value names, in order, `identity` left out."""
+    if not value:
         return []
-    values = b",".join(lines).decode("latin-1").lower()
+    values = value.decode("latin-1").lower()
     return [name for name in (part.strip() for part in values.split(",")) if name and name != "identity"]
 
 
 def decode(response: Response, cap: int) -> bytes:
     """The body with its content codings undone, at most `cap` bytes. Raises Undecodable or CutShort."""
-    body = response.body
-    names = coding_names(response)
+    return undo(response.body, coding_names(response), cap)
+
+
+def undo(body: bytes, names: list[str], cap: int) -> bytes:
+    """`body` with the codings `names` undone, at most `cap` bytes. Raises Undecodable or CutShort."""
     if len(names) > MAX_LAYERS:
         raise CutShort(f"{len(names)} content codings, at most {MAX_LAYERS} are undone")
     for name in reversed(names):
@@ -65,20 +74,39 @@ def _over(size: int, cap: int) -> None:
 
 
 def _gzip(body: bytes, cap: int) -> bytes:
+    if not b"\x1f\x8b".startswith(body[:2]):  # zlib asks for more before it says so
+        raise Undecodable("the body is not gzip")
     out = bytearray()
     rest = body
-    while rest:
-        rest = _inflate(rest, 31, cap, out, "gzip").lstrip(b"\0")
-        if not rest.startswith(b"\x1f\x8b"):  # padding or rubbish after the last member: no client reads it
+    for _ in _members("gzip"):
+        if not rest:
             break
+        rest = _inflate(rest, 31, cap, out, "gzip").lstrip(b"\0")  # zeros after a member are padding
+        if not rest.startswith(b"\x1f\x8b"):
+            break
+    _ended(rest, "gzip")
     return bytes(out)
 
 
 def _deflate(body: bytes, cap: int) -> bytes:
+    """With the zlib wrapper as the standard says, or without it as some servers send; clients read both."""
     out = bytearray()
     wrapped = body[0] & 0x0F == 8 and len(body) > 1 and int.from_bytes(body[:2], "big") % 31 == 0
-    _inflate(body, 15 if wrapped else -15, cap, out, "deflate")
+    rest = _inflate(body, 15 if wrapped else -15, cap, out, "deflate")
+    _ended(rest, "deflate")
     return bytes(out)
+
+
+def _members(name: str) -> Iterator[int]:
+    """Counts the members or frames that follow each other in one body; each one copies what is left."""
+    yield from range(MAX_MEMBERS)
+    raise CutShort(f"more than {MAX_MEMBERS} {name} members in one body")
+
+
+def _ended(rest: bytes, name: str) -> None:
+    """Refuses what follows the end of a stream: one client leaves it out, the next refuses the whole answer."""
+    if rest:
+        raise Undecodable(f"bytes follow the end of the {name} body")
 
 
 def _inflate(body: bytes, bits: int, cap: int, out: bytearray, name: str) -> bytes:
@@ -102,13 +130,17 @@ def _brotli(body: bytes, cap: int) -> bytes:
     out = bytearray()
     try:
         if limited:
-            out += decoder.process(body, output_buffer_limit=_CHUNK)
-            while not decoder.is_finished() and len(out) <= cap and not decoder.can_accept_more_data():
-                out += decoder.process(b"", output_buffer_limit=_CHUNK)
+            more = decoder.process(body, output_buffer_limit=_CHUNK)
+            while more and len(out) <= cap:  # it may say that it takes more input while output is pending still
+                out += more
+                more = b"" if decoder.is_finished() else decoder.process(b"", output_buffer_limit=_CHUNK)
         else:
             for at in range(len(body)):
                 out += decoder.process(body[at : at + 1])
-                if len(out) > cap or decoder.is_finished():
+                if len(out) > cap:
+                    break
+                if decoder.is_finished():
+                    _ended(body[at + 1 :], "br")
                     break
     except brotli.error as error:
         raise Undecodable("the body is not br") from error
@@ -121,7 +153,9 @@ def _brotli(body: bytes, cap: int) -> bytes:
 def _zstd(body: bytes, cap: int) -> bytes:
     out = bytearray()
     rest = body
-    while rest:
+    for _ in _members("zstd"):
+        if not rest:
+            break
         decoder = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
         used = 0
         try:
@@ -136,6 +170,7 @@ def _zstd(body: bytes, cap: int) -> bytes:
         rest = decoder.unused_data + rest[used:]
         if not rest.startswith(b"\x28\xb5\x2f\xfd"):
             break
+    _ended(rest, "zstd")
     return bytes(out)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from deepdiff import DeepDiff
 
 from differ.budget import Budget, LimitHit
+from differ.equal import Equality
 from differ.explains import MISSING, Correlations
 from differ.findings import Found
 from differ.in_force import in_force
@@ -35,7 +36,7 @@ def explain(primary_body: bytes, candidate_body: bytes) -> str:
     if one.duplicates or other.duplicates:
         return "A name stands twice in one object: which value counts depends on the parser."
     force = in_force(EMPTY, Request("GET", b"/"), "/", 200, "application/json", _NO_DAY)
-    walk = Walk(force, Budget(EMPTY.limits.nodes), Correlations(), fast=False)
+    walk = Walk(force, Budget(EMPTY.limits.nodes), Correlations(), Equality(False))
     try:
         walk.walk(one.value, other.value, walk.start())
     except (LimitHit, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from differ.forms import canonical, duration_pair, string_and_number
@@ -39,8 +40,9 @@ def type_name(value: Any) -> str:
 class Correlations:
     """Which primary id goes with which candidate id, for each `correlate` rule: one to one, bounded.
 
-    One answer pair uses a fresh one unless the caller keeps one for a run. Each rule has a mapping of its own: were it shared
-    by name, one more rule could make another one's pairs contradict each other, and adding a rule must never add a mismatch.
+    One answer pair uses a fresh one unless the caller keeps one for a run. Rules of one `name` share a mapping: what it names has
+    one id on each side wherever it stands. Adding a rule must never add a mismatch, so a pair is learnt only where nothing else
+    explains the place: `correlate` is asked last.
     """
 
     MAXIMUM = 100_000
@@ -74,9 +76,17 @@ class Correlations:
             return True
         return bool(self._forth.get(forth, MISSING) == b and self._back.get(back, MISSING) == a)
 
+    def maps(self, name: str, a: Any) -> bool:
+        """Whether the primary's id `a` is mapped to another one."""
+        return (name, a) in self._forth
 
-def explains(rule: Rule, a: Any, b: Any, correlations: Correlations) -> bool:
-    """Whether `rule` explains the difference of `a` and `b`; either may be MISSING."""
+    def maps_back(self, name: str, b: Any) -> bool:
+        """Whether the candidate's id `b` is mapped to another one."""
+        return (name, b) in self._back
+
+
+def explains(rule: Rule, a: Any, b: Any, correlations: Correlations, spend: Callable[[int], None] | None = None) -> bool:
+    """Whether `rule` explains the difference of `a` and `b`; either may be MISSING. `spend` pays for the work of patterns."""
     action = rule.action
     if action == "ignore":
         return True
@@ -88,9 +98,9 @@ def explains(rule: Rule, a: Any, b: Any, correlations: Correlations) -> bool:
         kind = type_name(a)
         return kind == type_name(b) and (not rule.types or kind in rule.types)
     if action == "regex":
-        return type(a) is str and type(b) is str and matches(rule.pattern, a) and matches(rule.pattern, b)
+        return type(a) is str and type(b) is str and matches(rule.pattern, a, spend) and matches(rule.pattern, b, spend)
     if action == "correlate":
-        return correlations.consistent(f"{rule.bijection}\0{rule.id}", a, b)
+        return correlations.consistent(rule.bijection, a, b)
     if action == "tolerance":
         return _tolerates(rule, a, b)
     if action == "builtin":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+from differ.paths import general
+from rules.jsonpath import Location
 from traffic.outcome import Verdict
 
 
@@ -59,15 +62,33 @@ class Difference:
         return self.location if self.atom.path.startswith("html:") and self.location else self.atom.path
 
 
+class Masked(NamedTuple):
+    """Two leaves of a body that differ and that `rule` explained; texts over 200 characters are left out. Unredacted: in memory only."""
+
+    rule: str
+    location: Location
+    primary: Any
+    candidate: Any
+
+    @property
+    def path(self) -> str:
+        """The generalised path."""
+        return general(self.location)
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict of one pair of answers. `reason` says why a verdict is inconclusive, or how it was settled."""
+    """The verdict of one pair of answers. `reason` says why a verdict is inconclusive, or how it was settled.
+
+    `masked` holds the first leaves that rules explained, at most 20, for relations over many pairs.
+    """
 
     verdict: Verdict
     differences: tuple[Difference, ...] = ()
     tolerated: tuple[str, ...] = ()
     reason: str = ""
     truncated: bool = False
+    masked: tuple[Masked, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def paths(self) -> list[str]:

@@ -6,18 +6,21 @@ import html
 import json
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal
 from typing import Any
 
 from differ.html_tokens import tokens
 from differ.links import same_resource
 from differ.moments import calendar_day, duration, moment
-from differ.numbers import _WIDE, Special, is_number, number_key, parse_fraction
+from differ.numbers import _WIDE, Opaque, Special, is_number, number_key, parse_fraction
 from rules.model import Rule
 
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,400})(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,400})(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})\}?", re.I | re.A)
+_UUID = re.compile(
+    r"(?:urn:uuid:|(?P<brace>\{))?(?P<digits>[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})(?(brace)\})",
+    re.I | re.A,
+)
 _SPACE = re.compile(r"\s+")
 MAX_EMBEDDED = 1 << 20
 Canonical = Callable[[Any], "tuple[object, ...] | None"]
@@ -56,11 +59,8 @@ def _decimal(value: Any) -> tuple[object, ...] | None:
 
 def decimal_text(value: str) -> tuple[object, ...] | None:
     """The canonical form of a decimal's text."""
-    try:
-        with localcontext(_WIDE):
-            return (number_key(Decimal(value)),)
-    except InvalidOperation:
-        return None
+    made = Decimal(value, _WIDE)
+    return None if made.is_nan() else (number_key(made),)
 
 
 def string_and_number(a: Any, b: Any) -> bool:
@@ -88,7 +88,7 @@ def duration_pair(a: Any, b: Any) -> bool:
 
 def _uuid(value: Any) -> tuple[object, ...] | None:
     found = _UUID.fullmatch(value) if isinstance(value, str) and len(value) < 60 else None
-    return None if found is None else (found[1].replace("-", "").lower(),)
+    return None if found is None else (found["digits"].replace("-", "").lower(),)
 
 
 def _url(value: Any) -> tuple[object, ...] | None:
@@ -124,7 +124,7 @@ def _json(value: Any) -> tuple[object, ...] | None:
         return None
     try:
         document = json.loads(value, parse_float=parse_fraction, parse_constant=Special, object_pairs_hook=_members)
-        return (json.dumps(document, ensure_ascii=True),)
+        return (json.dumps(_plain(document), ensure_ascii=True),)
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -136,6 +136,8 @@ def _members(pairs: list[tuple[str, Any]]) -> Any:
 def _plain(value: Any) -> Any:
     if is_number(value):
         return {"#": number_key(value)}
+    if isinstance(value, Special | Opaque):  # they are texts in Python, and no text of the document
+        return {"#": value}
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 

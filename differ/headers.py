@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from differ.accepted import accepted_codings
-from differ.decode import coding_names
+from differ.decode import codings_of
 from differ.explains import MISSING, Correlations, close, explains
-from differ.findings import Findings, Found
+from differ.findings import Findings
 from differ.in_force import InForce
 from differ.links import link_header, readings, target
-from differ.moments import http_moment
+from differ.media_types import media_form
+from differ.moments import http_moment, moment
 from differ.numbers import parse_fraction, within
 from rules.model import Rule
-from traffic.message import Headers, Request, Response
+from traffic.message import Headers, Request
 
 DROPPED = frozenset(
     {"server", "date", "via", "x-powered-by", "alt-svc", "connection", "keep-alive", "transfer-encoding", "te", "trailer"}
@@ -26,84 +28,115 @@ TOKEN_SETS = frozenset(
     {"vary", "allow", "cache-control", "pragma", "access-control-allow-methods"}
     | {"access-control-allow-headers", "access-control-expose-headers"}
 )
+_END_TO_END = (
+    TOKEN_SETS
+    | {"location", "link", "etag", "last-modified", "expires", "age", "accept-ranges", "retry-after", "www-authenticate"}
+    | {"strict-transport-security", "x-frame-options", "x-content-type-options", "referrer-policy", "set-cookie"}
+)
+"""Fields that a Connection header cannot make hop-by-hop: they are meant for everyone."""
+Fields = dict[bytes, bytes]
+Codings = tuple[list[str], list[str]]
 _CASED = frozenset({"allow", "access-control-allow-methods"})
 _LINKS = frozenset({"location", "content-location"})
 _TOKENS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+")++')
-_LABEL = re.compile(r"\*\s*=\s*([A-Za-z0-9\-]+)'")
+_LABEL = re.compile(r""" "(?:[^"\\]|\\.)*+" | \*\s*+=\s*+([A-Za-z0-9\-]++)' """, re.VERBOSE)
 _NUMBER = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 
 
-def joined(headers: Headers) -> dict[str, str]:
-    """Headers by lower-case name, several lines joined with a comma."""
-    lines: dict[str, list[str]] = {}
+def joined(headers: Headers) -> Fields:
+    """Headers by lower-case name, several lines joined with a comma; what Connection names is hop-by-hop and left out."""
+    made: Fields = {}
     for name, value in headers:
-        lines.setdefault(name.decode("latin-1").strip().lower(), []).append(value.decode("latin-1").strip())
-    return {name: ", ".join(values) for name, values in lines.items()}
+        key = name.strip().lower()
+        made[key] = value.strip() if key not in made else b"%b, %b" % (made[key], value.strip())
+    if made.get(b"connection", b"close").lower() not in (b"close", b"keep-alive"):
+        for option in made[b"connection"].lower().split(b","):
+            name = option.strip()
+            if name.decode("latin-1") not in _END_TO_END and not name.startswith(b"content-"):
+                made.pop(name, None)
+    return made
 
 
-def media_type(headers: Headers) -> str:
-    """The bare media type in lower case, empty where there is none."""
-    return joined(headers).get("content-type", "").partition(";")[0].strip().lower()
+def content_type(fields: Fields) -> str:
+    """The Content-Type, empty where there is none."""
+    return fields.get(b"content-type", b"").decode("latin-1")
 
 
-def compare_headers(
-    primary: Response,
-    candidate: Response,
-    force: InForce,
-    findings: Findings,
-    correlations: Correlations,
-    identity: frozenset[str],
-    bodiless: bool,
-    request: Request,
-) -> None:
-    """Adds the differing headers to `findings`; a location is the header's name alone.
+@dataclass
+class HeaderComparison:
+    """Compares the headers of two answers into `findings`; a location is the header's name alone.
 
-    `bodiless`: neither answer has a body, so Content-Type and Content-Encoding say nothing. Content codings are no difference
-    but for one that `request` refused.
+    `identity` are lower-case names that are not compared. `matching` collects the names of all rules that would explain something.
     """
-    ours, theirs = joined(primary.headers), joined(candidate.headers)
-    coded = bool(coding_names(primary) or coding_names(candidate))
-    for name in sorted(ours.keys() | theirs.keys()):
-        if name in DROPPED or name in identity or (name == "content-type" and bodiless):
-            continue
-        a, b = ours.get(name), theirs.get(name)
-        if a == b:
-            continue
-        exact = force.exact("header", name)
-        forms = [] if exact else list(_forms(name, a, b, force, coded))
+
+    force: InForce
+    findings: Findings
+    correlations: Correlations
+    identity: frozenset[str]
+    matching: set[str] | None = None
+
+    def compare(self, ours: Fields, theirs: Fields, request: Request, bodiless: bool) -> None:
+        """Compares what `joined` gives. `bodiless`: neither answer has a body, so Content-Type and Content-Encoding say nothing.
+
+        Content codings are no difference but for one that `request` refused.
+        """
+        differing = [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
+        names = sorted([name.decode("latin-1") for name in differing])
+        codings = codings_of(ours.get(b"content-encoding", b"")), codings_of(theirs.get(b"content-encoding", b""))
+        for name in names:
+            if name in DROPPED or name in self.identity or (name == "content-type" and bodiless):
+                continue
+            self._header(name, _text(ours, name), _text(theirs, name), codings)
+        if any(codings) and not bodiless and "content-encoding" not in self.identity:
+            accepted = accepted_codings(request)
+            if not accepted.admit(codings[1]) and accepted.admit(codings[0]):
+                self._judge("content-encoding", _text(ours, "content-encoding"), _text(theirs, "content-encoding"))
+
+    def _header(self, name: str, a: str | None, b: str | None, codings: Codings) -> None:
+        exact = self.force.exact("header", name)
+        forms = [] if exact else list(_forms(name, a, b, self.force, codings))
         if any(one == other for one, other in forms):
-            continue
-        if not exact and name in _LINKS and _dropped_query(a, b, force):
-            findings.applied.add("drop_query")
-            continue
-        _judge_header(name, a, b, force, findings, correlations)
-    if coded and not bodiless and "content-encoding" not in identity:
-        accepted = accepted_codings(request)
-        if not accepted.admit(coding_names(candidate)) and accepted.admit(coding_names(primary)):
-            a, b = ours.get("content-encoding"), theirs.get("content-encoding")
-            _judge_header("content-encoding", a, b, force, findings, correlations)
-
-
-def _judge_header(
-    name: str, a: str | None, b: str | None, force: InForce, findings: Findings, correlations: Correlations
-) -> None:
-    for rule in force.for_target("header", name):
-        if _explains(rule, name, a, b, correlations):
-            findings.applied.add(rule.called)
             return
-    note = ""
-    for rule in force.for_target("header", name, expired=True):
-        if _explains(rule, name, a, b, Correlations()):
-            note = f"expired:{rule.called}"
-    kind = "removed" if b is None else "added" if a is None else "value"
-    findings.add(Found((name,), kind, a if a is not None else MISSING, b if b is not None else MISSING, note))
+        if not exact and name in _LINKS and _dropped_query(a, b, self.force):
+            self.findings.applied.add("drop_query")
+            return
+        self._judge(name, a, b)
+
+    def _judge(self, name: str, a: str | None, b: str | None) -> None:
+        rules = self.force.for_target("header", name)
+        named = next((rule for rule in rules if _explains(rule, name, a, b, self.correlations)), None)
+        if named is not None:
+            self.findings.applied.add(named.called)
+            if self.matching is not None:
+                self.matching |= {rule.called for rule in rules if _explains(rule, name, a, b, Correlations())}
+            return
+        kind = "removed" if b is None else "added" if a is None else "value"
+        sides = (a if a is not None else MISSING, b if b is not None else MISSING)
+        self.findings.add((name,), kind, *sides, lambda: self._expired(name, a, b))
+
+    def _expired(self, name: str, a: str | None, b: str | None) -> str:
+        for rule in self.force.for_target("header", name, expired=True):
+            if _explains(rule, name, a, b, Correlations()):
+                return f"expired:{rule.called}"
+        return ""
 
 
-def _forms(name: str, a: str | None, b: str | None, force: InForce, coded: bool) -> Iterator[tuple[object, object]]:
+def _text(headers: Fields, name: str) -> str | None:
+    value = headers.get(name.encode("latin-1"))
+    return None if value is None else value.decode("latin-1")
+
+
+def _forms(name: str, a: str | None, b: str | None, force: InForce, codings: Codings) -> Iterator[tuple[object, object]]:
     """Comparable forms of both values under the representation normalisers that are on."""
     if name in TOKEN_SETS and force.class1("header:token-set"):
-        left_out = {"accept-encoding"} if name == "vary" and coded else set()
-        yield _tokens(name, a) - left_out, _tokens(name, b) - left_out
+        some, others = _tokens(name, a), _tokens(name, b)
+        if name == "vary" and any(codings):
+            # Vary follows the coding: a side without one need not name it, a coded answer without it poisons caches
+            if "accept-encoding" not in some and not codings[0]:
+                others.discard("accept-encoding")
+            if "accept-encoding" not in others and not codings[1]:
+                some.discard("accept-encoding")
+        yield some, others
     if a is None or b is None:
         return
     if name == "content-type" and force.class1("header:media-type"):
@@ -126,27 +159,17 @@ def _dropped_query(a: str | None, b: str | None, force: InForce) -> bool:
 
 
 def _lower(found: re.Match[str]) -> str:
-    return f"*={found[1].lower()}'"
+    return f"*={found[1].lower()}'" if found[1] else found[0]  # a quoted text stays as it is
 
 
 def _tokens(name: str, value: str | None) -> set[str]:
-    parts = {re.sub(r"\s*=\s*", "=", part.strip()) for part in _TOKENS.findall(value or "")} - {""}
-    return parts if name in _CASED else {part.lower() for part in parts}
-
-
-def media_form(value: str) -> tuple[object, ...]:
-    """A media type in comparable form: JSON has no charset but UTF-8, so naming it says nothing."""
-    kind, *parameters = (part.strip() for part in value.split(";"))
-    kind = kind.lower()
-    made = {}
-    for parameter in parameters:
-        name, sign, text = parameter.partition("=")
-        if sign:
-            text = text.strip().strip('"')
-            made[name.strip().lower()] = text.lower() if name.strip().lower() == "charset" else text
-    if kind.endswith("json") and made.get("charset") in ("utf-8", "utf8"):
-        del made["charset"]
-    return (kind, tuple(sorted(made.items())))
+    """The parts of a list; a directive that stands twice with two values keeps their order, as readers differ in which counts."""
+    parts = ["=".join([word.strip() for word in part.split("=", 1)]) for part in _TOKENS.findall(value or "")]
+    found = [part if name in _CASED else part.lower() for part in parts if part]
+    made = set(found)
+    if len({part.partition("=")[0] for part in made}) < len(made):
+        made.add(",".join(dict.fromkeys(part for part in found if "=" in part)))
+    return made
 
 
 def _explains(rule: Rule, name: str, a: str | None, b: str | None, correlations: Correlations) -> bool:
@@ -164,21 +187,29 @@ def _explains(rule: Rule, name: str, a: str | None, b: str | None, correlations:
         return _tokens(name, a) - {"HEAD", "OPTIONS"} == _tokens(name, b) - {"HEAD", "OPTIONS"}
     if rule.action == "tolerance":
         return _near(rule, a, b)
+    if rule.form == "datetime" and moment(a) is None and _close_dates(a, b, rule.tol_s or 0.0):
+        return True  # the date of HTTP has no fraction and no offset
     return explains(rule, a, b, correlations)
 
 
 def _text_charset(value: str) -> tuple[object, ...]:
     kind, parameters = media_form(value)
     if str(kind).startswith("text/"):
-        return (kind, tuple(pair for pair in parameters if pair != ("charset", "utf-8")))  # type: ignore[attr-defined]
+        return (kind, tuple(pair for pair in parameters if pair != ("charset", "utf-8")))
     return (kind, parameters)
 
 
 def _near(rule: Rule, a: str, b: str) -> bool:
     """A header's value is text: numbers in it and HTTP dates are read for a tolerance."""
-    if rule.tol_s is not None and close(http_moment(a), http_moment(b), rule.tol_s):
+    if rule.tol_s is not None and _close_dates(a, b, rule.tol_s):
         return True
     if not _NUMBER.fullmatch(a) or not _NUMBER.fullmatch(b):
         return False
     one, other = parse_fraction(a), parse_fraction(b)
     return within(one, other, rule.abs, rule.rel)  # type: ignore[arg-type]
+
+
+def _close_dates(a: str, b: str, seconds: float) -> bool:
+    """Whether two dates, both in the form of HTTP or both in that of ISO 8601, lie within `seconds`."""
+    one = moment(a)
+    return close(one, moment(b), seconds) if one is not None else close(http_moment(a), http_moment(b), seconds)

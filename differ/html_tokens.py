@@ -2,19 +2,22 @@
 
 Left out because no reader can tell: the spelling of entities, the order of attributes, letter case of names, the value of
 Django's CSRF field (its presence stays), and white space that a browser does not show. Of white space outside pre, textarea,
-script and style one blank is left, and none at the edge of a block or after another blank: `a <b>c</b>` is not `a<b>c</b>`.
+script, style and their like one blank is left, and none at the edge of a block or after another blank: `a <b>c</b>` is not
+`a<b>c</b>`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from differ.html_markup import Token, markup
 
 MAX_DEPTH = 12
 """Tags of the tag path that a cluster is keyed by."""
 _SPACE = re.compile(r"[ \t\n\f\r]+")
-_KEPT_SPACE = {"pre", "textarea", "script", "style"}
+_UNSEEN = {"script", "style"}
+_KEPT_SPACE = {"pre", "textarea", "listing", "xmp", "plaintext"} | _UNSEEN
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 _BOXES = {"audio", "button", "canvas", "iframe", "meter", "object", "progress", "select", "svg", "textarea", "video"}
 """Tags that stand in a line like a letter and have lines of their own inside."""
@@ -27,12 +30,14 @@ _BLOCK_NAMES = (
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 
 
-def tokens(text: str, *, mask_csrf: bool) -> list[Token]:
-    """The tokens of a document or fragment."""
+def tokens(text: str, *, mask_csrf: bool) -> Iterator[Token]:
+    """The tokens of a document or fragment, one after the other: two pages that differ early are not read to their ends."""
     page = _Page(mask_csrf)
     for token in markup(text):
         page.take(token)
-    return page.finished()
+        yield from page.settled()
+    page.finish()
+    yield from page.settled()
 
 
 class _Page:
@@ -42,6 +47,8 @@ class _Page:
         self._mask_csrf = mask_csrf
         self._made: list[Token | None] = []
         self._open: list[str] = []
+        self._kept: list[str] = []
+        """Open tags inside of which white space is kept, however deep they lie."""
         self._pending: list[str] = []
         self._blank = True
         """Whether a blank would not be seen here: at the edge of a block, or after another one."""
@@ -61,10 +68,10 @@ class _Page:
             if token.name not in _VOID:
                 self._open.append(token.name)
                 del self._open[:-1_000]
+                if token.name in _KEPT_SPACE:
+                    self._kept.append(token.name)
         elif token.kind == "end":
-            if token.name in self._open[-MAX_DEPTH:]:
-                while self._open.pop() != token.name:
-                    pass
+            self._close(token.name)
             self._edge(token, opens=False)
             if token.name not in _VOID:
                 self._made.append(Token("end", token.name, (), within))
@@ -74,10 +81,36 @@ class _Page:
         else:
             self._made.append(Token(token.kind, token.name.strip(), (), within))
 
-    def finished(self) -> list[Token]:
+    def _close(self, name: str) -> None:
+        """Closes the nearest open tag of that name and all inside of it. `</b>` does not close a `<pre>` that stands inside."""
+        near = self._open[-MAX_DEPTH:]
+        if name not in near:
+            return
+        inside = near[len(near) - near[::-1].index(name) :]
+        if name not in _BLOCKS and name not in _KEPT_SPACE and any(tag in _KEPT_SPACE for tag in inside):
+            return
+        while (tag := self._open.pop()) != name:
+            self._leave(tag)
+        self._leave(name)
+
+    def _leave(self, tag: str) -> None:
+        if tag in _KEPT_SPACE and tag in self._kept:
+            self._kept.pop()
+
+    def finish(self) -> None:
         self._flush()
         self._break()
-        return [token for token in self._made if token is not None]
+
+    def settled(self) -> list[Token]:
+        """The tokens that nothing that follows can change, each given once."""
+        end = len(self._made) if self._last is None else self._last
+        if not end:
+            return []
+        found = [token for token in self._made[:end] if token is not None]
+        del self._made[:end]
+        if self._last is not None:
+            self._last = 0
+        return found
 
     @property
     def _within(self) -> str:
@@ -88,7 +121,7 @@ class _Page:
             return
         text = "".join(self._pending)
         self._pending.clear()
-        kept = next((tag for tag in reversed(self._open[-MAX_DEPTH:]) if tag in _KEPT_SPACE), None)
+        kept = self._kept[-1] if self._kept else None
         if kept is None:
             text = _SPACE.sub(" ", text)
             if self._blank:
@@ -96,7 +129,7 @@ class _Page:
             if not text:
                 return
             self._blank, self._last = text.endswith(" "), len(self._made)
-        elif kept in ("pre", "textarea"):  # a script in the middle of a line is not seen
+        elif kept not in _UNSEEN:  # a script in the middle of a line is not seen
             self._seen()
         self._made.append(Token("text", text, (), self._within))
 

@@ -7,6 +7,7 @@ exponents) goes to the standard parser with exact hooks. Depth and nodes are bou
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ from rules.model import Limits
 
 BOM = b"\xef\xbb\xbf"
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
+MAX_PARSED_DEPTH = 254
+"""What orjson can write back; no parser is asked for more."""
+_TINY = re.compile(rb"[0-9][eE]-[0-9]{3}")
 _KEEP_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{},")))
 
 
@@ -73,45 +77,58 @@ def parse_one(body: bytes, limits: Limits) -> Document:
 
 
 def _bound(side: str, body: bytes, limits: Limits) -> None:
-    """Refuses what is too deep or too large to be walked. Counting brackets is an upper bound that is almost always enough."""
-    if body.count(b"[") + body.count(b"{") <= limits.depth and (
-        len(body) < limits.nodes // 2 or body.count(b",") < limits.nodes // 2
-    ):
+    """Refuses a body of more nodes than may be visited. Counting commas is an upper bound that is almost always enough."""
+    if len(body) < limits.nodes // 2 or body.count(b",") < limits.nodes // 2:
         return
-    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    structure = b"".join(plain.split(b'"')[::2]).translate(None, _KEEP_BRACKETS)
-    if len(structure) > limits.nodes:
+    if len(_structure(body)) > limits.nodes:
         raise LimitHit(f"{side} body: more than {limits.nodes} nodes (limits.nodes)")
+
+
+def _structure(body: bytes) -> bytes:
+    """The brackets and commas outside of texts."""
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(plain.split(b'"')[::2]).translate(None, _KEEP_BRACKETS)
+
+
+def _bound_depth(side: str, body: bytes) -> None:
+    """Refuses what the exact parser could not nest. orjson has a bound of its own, and the walk holds to `limits.depth`."""
+    if body.count(b"[") + body.count(b"{") <= MAX_PARSED_DEPTH:
+        return
     depth = 0
-    for byte in structure.translate(None, b","):
+    for byte in _structure(body).translate(None, b","):
         if byte in b"[{":
             depth += 1
-            if depth > limits.depth:
-                raise LimitHit(f"{side} body: nested deeper than {limits.depth} levels (limits.depth)")
+            if depth > MAX_PARSED_DEPTH:
+                raise LimitHit(f"{side} body: nested deeper than {MAX_PARSED_DEPTH} levels")
         else:
             depth -= 1
 
 
-def _fast_is_exact(body: bytes) -> bool:
-    """No run of 19 digits (an integer orjson may round), no exponent, no escaped quote-like name."""
-    return b"0" * 19 not in body.translate(_DIGITS) and b"\\u003" not in body and not body.startswith(BOM)
+def _fast_is_exact(body: bytes, text: bytes) -> bool:
+    """No run of 19 digits (an integer orjson may round), no number too small for a double, no escaped quote-like name."""
+    if b"0" * 19 in body.translate(_DIGITS) or b"\\u003" in body or body.startswith(BOM):
+        return False
+    return not (b"0.0" in text and (b"e-" in body or b"E-" in body) and _TINY.search(body))
 
 
 def _fast(body: bytes) -> Document | None:
-    """The document; None where the fast parser is not sure that it lost nothing."""
-    if not _fast_is_exact(body):
-        return None
+    """The document; None where the fast parser is not sure that it lost nothing.
+
+    A body that the parser writes back byte for byte has lost nothing. In any other spelling, as many members as the body
+    spells are the proof that no name stands twice.
+    """
     try:
         value = orjson.loads(body)
         text = orjson.dumps(value)
     except (orjson.JSONDecodeError, TypeError, RecursionError):
         return None
-    if text == body or text.count(b":") == body.count(b":"):  # as many members as the body spells: no name stands twice
+    if text == body or (_fast_is_exact(body, text) and text.count(b":") == body.count(b":")):
         return Document(value, text=text)
     return None
 
 
 def _parse(side: str, body: bytes) -> Document | InvalidJson:
+    _bound_depth(side, body)
     bom = body.startswith(BOM)
     try:
         text = body.decode("utf-8")
@@ -120,9 +137,10 @@ def _parse(side: str, body: bytes) -> Document | InvalidJson:
     if bom:
         text = text[1:]
     try:
-        return Document(_exact(text, _object), bom)
-    except _DuplicateKeys:
-        return Document(_exact(text, _pairs), bom, duplicates=True)
+        try:
+            return Document(_exact(text, _object), bom)
+        except _DuplicateKeys:  # noticed before the rest is read, which may be no JSON at all
+            return Document(_exact(text, _pairs), bom, duplicates=True)
     except RecursionError as error:
         raise LimitHit(f"{side} body: nested too deep for this interpreter") from error
     except ValueError as error:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from differ.atoms import header_differences
-from differ.body import BodyComparison, BodyResult, PrimaryInvalid, charset_of, kind_of
+from differ.body import BodyComparison, BodyResult, PrimaryInvalid, kind_of
 from differ.budget import LimitHit
 from differ.cookies import compare_cookies
-from differ.decode import CutShort, Undecodable, coding_names, decode
+from differ.decode import CutShort, Undecodable, codings_of, undo
 from differ.explains import Correlations
-from differ.facts import Atom, Difference, Judgement
+from differ.facts import Atom, Difference, Judgement, Masked
 from differ.findings import Findings
-from differ.headers import compare_headers, joined, media_form, media_type
+from differ.headers import Fields, HeaderComparison, content_type, joined
 from differ.in_force import InForce, in_force
 from differ.json_exact import InvalidJson, parse_one
+from differ.media_types import media_form
 from differ.validation_errors import field_differences, fingerprint
 from rules.model import Limits, RuleSet
 from traffic.message import Answer, Failure, Request, Response
@@ -37,11 +39,13 @@ def judge(
     *,
     identity_headers: frozenset[str] = frozenset(),
     correlations: Correlations | None = None,
+    matching: set[str] | None = None,
 ) -> Judgement:
     """The judgement of one pair of answers to `request`; never raises on hostile answers.
 
     `identity_headers` are lower-case names of headers that are not compared. `correlations` carries `correlate` rules' ids over
-    a run; without it they hold within this pair.
+    a run; without it they hold within this pair. `matching` is given the names of all live rules that would explain some
+    difference, not only of those that are named.
     """
     if isinstance(primary, Failure):
         return _inconclusive(f"the primary gave no answer: {primary.reason}")
@@ -50,35 +54,78 @@ def judge(
     if isinstance(candidate, Failure):
         atom = Atom(route, f"{primary.status}/-", "transport", "$", candidate.reason)
         return Judgement(Verdict.MISMATCH, (Difference(atom, str(primary.status), None, "$", candidate.detail[:200]),))
-    force = in_force(rules, request, route, primary.status, media_type(primary.headers), today)
-    pair = _Pair(request, route, primary, candidate, force, correlations or Correlations(), identity_headers)
+    if primary.status == candidate.status and primary.body == candidate.body and primary.headers == candidate.headers:
+        return _MATCH
+    fields = joined(primary.headers)
+    force = in_force(rules, request, route, primary.status, content_type(fields).partition(";")[0].strip().lower(), today)
+    sides = (_Side(primary, fields), _Side(candidate, joined(candidate.headers)))
+    pair = _Pair(request, route, *sides, force, correlations or Correlations(), identity_headers, matching)
     try:
         return pair.judge()
-    except LimitHit as limit:
-        return _inconclusive(str(limit))
-    except (CutShort, PrimaryInvalid) as limit:
+    except (LimitHit, CutShort, PrimaryInvalid) as limit:
         return _inconclusive(str(limit))
     except (RecursionError, MemoryError) as error:
         return _inconclusive(f"the interpreter's own limit was hit ({type(error).__name__})")
+
+
+_MATCH = Judgement(Verdict.MATCH)
 
 
 def _inconclusive(reason: str) -> Judgement:
     return Judgement(Verdict.INCONCLUSIVE, reason=reason)
 
 
+@lru_cache(maxsize=512)
+def _kind(content_type: str) -> str:
+    return kind_of(media_form(content_type)[0])
+
+
+MAX_EMPTY = 64
+"""Bytes of a coded body that may be an empty one."""
+
+
+class _Side:
+    """One answer, its headers read once."""
+
+    def __init__(self, answer: Response, fields: Fields) -> None:
+        self.status, self.body, self.headers = answer.status, answer.body, answer.headers
+        self.fields = fields
+        self.codings = codings_of(fields.get(b"content-encoding", b""))
+
+    def decoded(self, limits: Limits) -> bytes:
+        return undo(self.body, self.codings, limits.body)
+
+    def empty(self, limits: Limits) -> bool:
+        """Whether there is nothing in the body once it is decoded."""
+        try:
+            return not self.body or (bool(self.codings) and len(self.body) <= MAX_EMPTY and not self.decoded(limits))
+        except (Undecodable, CutShort):
+            return False
+
+    def document(self, limits: Limits) -> Any:
+        """The JSON document of the body, or None where there is none to be had."""
+        try:
+            document = parse_one(self.decoded(limits), limits)
+        except (Undecodable, CutShort, InvalidJson, LimitHit):
+            return None
+        return None if document.duplicates else document.value
+
+
 @dataclass
 class _Pair:
     request: Request
     route: str
-    primary: Response
-    candidate: Response
+    primary: _Side
+    candidate: _Side
     force: InForce
     correlations: Correlations
     identity: frozenset[str]
+    matching: set[str] | None = None
     differences: list[Difference] = field(default_factory=list)
     applied: set[str] = field(default_factory=set)
     truncated: bool = False
     relations: list[str] = field(default_factory=list)
+    masked: list[Masked] = field(default_factory=list)
 
     @property
     def statuses(self) -> str:
@@ -89,7 +136,8 @@ class _Pair:
             self.differences.append(self._status_difference())
             return self._judgement()
         bodiless = self.request.method == "HEAD" or self.primary.status in (204, 304)
-        neither = not self.primary.body and not self.candidate.body and self.request.method != "HEAD"
+        limits = self.force.rules.limits
+        neither = self.request.method != "HEAD" and self.primary.empty(limits) and self.candidate.empty(limits)
         self._headers(neither or self.primary.status in (204, 304))
         if not bodiless:
             self._body()
@@ -97,12 +145,17 @@ class _Pair:
 
     def _judgement(self) -> Judgement:
         tolerated = tuple(sorted(self.applied))
+        if self.matching is not None:
+            self.matching |= self.applied
         reason = "; ".join(self.relations)
         limit = self.force.rules.limits.diffs
         if self.differences:
             truncated = self.truncated or len(self.differences) > limit
-            return Judgement(Verdict.MISMATCH, tuple(self.differences[:limit]), tolerated, reason, truncated)
-        return Judgement(Verdict.TOLERATED if tolerated else Verdict.MATCH, (), tolerated, reason)
+            return Judgement(
+                Verdict.MISMATCH, tuple(self.differences[:limit]), tolerated, reason, truncated, tuple(self.masked)
+            )
+        verdict = Verdict.TOLERATED if tolerated else Verdict.MATCH
+        return Judgement(verdict, (), tolerated, reason, masked=tuple(self.masked))
 
     def _status_explained(self) -> bool:
         for rule in self.force.for_target("status"):
@@ -116,7 +169,7 @@ class _Pair:
         rule = self.force.builtin("drf-fastapi-errors")
         if rule is None or (self.primary.status, self.candidate.status) != (400, 422) or self.force.exact("status"):
             return False
-        documents = [_document(answer, self.force.rules.limits) for answer in (self.primary, self.candidate)]
+        documents = [side.document(self.force.rules.limits) for side in (self.primary, self.candidate)]
         if None in documents or field_differences(documents[0], documents[1], not self.request.body) is None:
             return False
         self.applied.add(rule.called)
@@ -127,69 +180,68 @@ class _Pair:
         for rule in self.force.for_target("status", expired=True):
             if self.primary.status in rule.primary and self.candidate.status in rule.candidate:
                 note = f"expired:{rule.called}"
-        kind = fingerprint(self.candidate.status, _document(self.candidate, self.force.rules.limits))
+        kind = fingerprint(self.candidate.status, self.candidate.document(self.force.rules.limits))
         atom = Atom(self.route, self.statuses, "status", "status", "value", kind)
         return Difference(atom, str(self.primary.status), str(self.candidate.status), "status", note)
 
     def _headers(self, bodiless: bool) -> None:
+        if self.primary.headers == self.candidate.headers:
+            return
         for aspect in ("header", "cookie"):
             findings = Findings()
             if aspect == "header":
-                compare_headers(
-                    self.primary, self.candidate, self.force, findings, self.correlations, self.identity, bodiless, self.request
+                headers = HeaderComparison(self.force, findings, self.correlations, self.identity, self.matching)
+                headers.compare(self.primary.fields, self.candidate.fields, self.request, bodiless)
+            elif "set-cookie" not in self.identity and any(
+                b"set-cookie" in side.fields for side in (self.primary, self.candidate)
+            ):
+                compare_cookies(
+                    self.primary.headers, self.candidate.headers, self.force, findings, self.correlations, self.matching
                 )
-            elif "set-cookie" not in self.identity:
-                compare_cookies(self.primary.headers, self.candidate.headers, self.force, findings, self.correlations)
             self.differences += header_differences(findings, self.route, self.statuses, aspect)
             self.applied |= findings.applied
 
     def _body(self) -> None:
-        same_coding = coding_names(self.primary) == coding_names(self.candidate)
-        if same_coding and self.primary.body == self.candidate.body:
+        same = self.primary.body == self.candidate.body and self.primary.codings == self.candidate.codings
+        if same and b"boundary" not in self.primary.fields.get(b"content-type", b"").lower():
             return
-        comparison = BodyComparison(self.force, self.route, self.statuses, self.correlations, not self.request.body)
-        cap = self.force.rules.limits.body
+        empty = not self.request.body
+        comparison = BodyComparison(
+            self.force, self.route, self.primary.status, self.statuses, self.correlations, empty, self.matching
+        )
+        limits = self.force.rules.limits
         try:
-            ours = decode(self.primary, cap)
+            ours = self.primary.decoded(limits)
         except Undecodable as error:
             raise PrimaryInvalid(f"the primary: {error}") from error
         try:
-            theirs = decode(self.candidate, cap)
+            theirs = self.candidate.decoded(limits)
         except Undecodable as error:
             self._take(comparison.whole("invalid", "", ours, self.candidate.body, str(error)))
             return
-        kinds, charsets = self._kinds()
-        if ours == theirs:
+        kinds, types = self._kinds()
+        if ours == theirs and kinds != ("multipart", "multipart"):
             return
         if kinds[0] != kinds[1]:
             if any(difference.atom.path == "content-type" for difference in self.differences):
                 return  # the media type is the difference: comparing a page with a document says no more
-            documents = [_document(answer, self.force.rules.limits) for answer in (self.primary, self.candidate)]
+            documents = [side.document(self.force.rules.limits) for side in (self.primary, self.candidate)]
             kinds = ("json", "json") if None not in documents else ("text", "text")
-        self._take(comparison.compare(ours, theirs, kinds[0], charsets))
+        self._take(comparison.compare(ours, theirs, kinds[0], types))
 
     def _kinds(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """How each body is compared: a side without a media type or a body is taken for what the other one is."""
+        """How each body is compared, and its content type: a side without a media type or a body is taken for what the other one is."""
         sides = (self.primary, self.candidate)
-        types = [joined(answer.headers).get("content-type", "") for answer in sides]
+        types = [content_type(side.fields) for side in sides]
         for at, other in ((0, 1), (1, 0)):
             if not types[at] or not sides[at].body:
                 types[at] = types[other] or types[at]
-        kinds = [kind_of(str(media_form(value)[0])) for value in types]
-        charsets = [charset_of(value) for value in types]
-        return (kinds[0], kinds[1]), (charsets[0], charsets[1])
+        kinds = [_kind(value) for value in types]
+        return (kinds[0], kinds[1]), (types[0], types[1])
 
     def _take(self, result: BodyResult) -> None:
         self.differences += result.differences
         self.applied |= result.applied
         self.truncated = self.truncated or result.truncated
         self.relations += result.relations
-
-
-def _document(answer: Response, limits: Limits) -> Any:
-    """The JSON document of an answer, or None where there is none to be had."""
-    try:
-        document = parse_one(decode(answer, limits.body), limits)
-    except (Undecodable, CutShort, InvalidJson, LimitHit):
-        return None
-    return None if document.duplicates else document.value
+        self.masked += result.masked

@@ -13,8 +13,12 @@ from traffic.message import Request, first_header
 
 MAX_LINK = 8_192
 _ABSOLUTE = re.compile(r"https?://[^\s\"<>\\]+", re.IGNORECASE)
-_HEADER_LINK = re.compile(r"<([^>]*)>([^,<]*)")
+_HEADER_LINK = re.compile(
+    r'[\s,]*+<([^>]*+)>((?:\s*+;\s*+[^\s=;,"]++(?:\s*+=\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s;,"]++))?+)*+)\s*+(?=,|\Z)'
+)
+_PARAMETER = re.compile(r';\s*+([^\s=;,"]++)(?:\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"]++)))?+')
 OWN = "\0own"
+_AFTER = ("", "/", "?", "#")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,15 @@ def link(text: object, own: Addresses, drop: tuple[tuple[str, str], ...]) -> Lin
     The asked origin stays what it is: a backend's inner address in its place is a difference.
     """
     return _read(text, ((own.bases, OWN), ((own.origin,), own.origin)), drop)
+
+
+def same_below(a: str, b: str, own: Addresses) -> bool:
+    """Whether two texts are links to the same resource below the backends' own addresses, spelled alike but for the address."""
+    for base in own.bases:
+        if a.startswith(base):
+            rest = a[len(base) :]
+            return rest[:1] in _AFTER and any(base + rest == b for base in own.bases) and _ABSOLUTE.fullmatch(a) is not None
+    return False
 
 
 Order = tuple[tuple[tuple[str, ...], str], ...]
@@ -90,7 +103,7 @@ def _read(text: object, order: Order, drop: tuple[tuple[str, str], ...], relativ
 
 
 def _under(text: str, prefix: str) -> bool:
-    return text.startswith(prefix) and text[len(prefix) : len(prefix) + 1] in ("", "/", "?", "#")
+    return text.startswith(prefix) and text[len(prefix) : len(prefix) + 1] in _AFTER
 
 
 def _parts(base: str, rest: str, drop: tuple[tuple[str, str], ...]) -> Link:
@@ -125,20 +138,25 @@ def _longest_first(bases: tuple[str, ...]) -> tuple[str, ...]:
 
 def link_header(value: str, order: Order) -> tuple[object, ...] | None:
     """A Link header (RFC 8288) under one reading as a sorted tuple of targets and parameters; None when it is none."""
-    found = _HEADER_LINK.findall(value)
-    if not found or len(value) > MAX_LINK:
+    if len(value) > MAX_LINK:
         return None
-    made = []
-    for text, parameters in found:
-        folded = target(text, order)
-        terms = tuple(sorted(part.strip().replace('"', "") for part in parameters.split(";") if part.strip()))
-        made.append((repr(folded) if folded is not None else text, terms))
-    return tuple(sorted(made))
+    made, at = [], 0
+    while found := _HEADER_LINK.match(value, at):
+        folded = target(found[1], order)
+        # of one parameter given twice the first counts: the sort keeps their order
+        terms = sorted(((name.lower(), quoted or plain) for name, quoted, plain in _PARAMETER.findall(found[2])), key=_first)
+        made.append((repr(folded) if folded is not None else found[1], tuple(terms)))
+        at = found.end()
+    return tuple(sorted(made)) if made and not value[at:].strip(" \t,") else None
+
+
+def _first(pair: tuple[str, str]) -> str:
+    return pair[0]
 
 
 def same_resource(text: object) -> str | None:
     """RFC 3986 normal form, for `normalise as url`: case of scheme and host, default port, empty path, percent-encoding."""
-    if not isinstance(text, str) or not 3 < len(text) <= MAX_LINK:
+    if not isinstance(text, str) or not 3 < len(text) <= MAX_LINK or _STRIPPED.search(text):
         return None
     try:
         parts = urlsplit(text)
@@ -148,16 +166,20 @@ def same_resource(text: object) -> str | None:
     if not parts.scheme or not parts.hostname:
         return None
     default = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}.get(parts.scheme.lower())
-    host = parts.hostname.lower() + (f":{port}" if port is not None and port != default else "")
+    name = f"[{parts.hostname.lower()}]" if ":" in parts.hostname else parts.hostname.lower()
+    host = name + (f":{port}" if port is not None and port != default else "")
     user = parts.netloc.rpartition("@")[0]
     query = "&".join(sorted(parts.query.split("&"))) if parts.query else ""
     try:
         path, query, fragment = (_percent(part) for part in (parts.path or "/", query, parts.fragment))
     except UnicodeEncodeError:
         return None
-    return f"{parts.scheme.lower()}://{user}@{host}{path}?{query}#{fragment}"
+    marks = text.partition("#")
+    return f"{parts.scheme.lower()}://{user}@{host}{path}{'?' if '?' in marks[0] else ''}{query}{marks[1]}{fragment}"
 
 
+_STRIPPED = re.compile(r"[\x00-\x1f]|^\s|\s\Z")
+"""What urlsplit takes away without a word; a value that has it is no URL."""
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
 
 

@@ -11,12 +11,20 @@ from typing import Any
 from traffic.message import Headers, Response, first_header
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?: [^\r\n]*)?\r?\n")
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _FORMS = 'a raw HTTP message (\'HTTP/1.1 200 OK\' first), a HAR entry, or JSON {"status": 200, "headers": [[name, value]], "body": ...}'
 
 
 def parse_response(text: bytes) -> Response:
     """The response that `text` holds. Raises ValueError with a sentence that says what is wrong and what is read."""
     status_line = _STATUS_LINE.match(text)
+    while status_line is not None and status_line[1].startswith(b"1"):  # `100 Continue` and its like come before the answer
+        gap = _EMPTY_LINE.search(text, status_line.end() - 1)
+        following = _STATUS_LINE.match(text, gap.end()) if gap is not None else None
+        if following is None:
+            break
+        status_line = following
     if status_line is not None:
         return _raw(int(status_line[1]), text[status_line.end() :])
     if text.startswith(b"HTTP/"):
@@ -64,12 +72,11 @@ def _dechunked(rest: bytes) -> tuple[bytes, bool]:
         size_text = line.partition(b";")[0].strip()
         if not newline and not size_text:
             return bytes(body), False
-        try:
-            size = int(size_text, 16)
-        except ValueError as error:
-            raise ValueError(f"the chunk size {size_text[:20].decode('latin-1')!r} is no hexadecimal number") from error
-        if size <= 0:
-            return bytes(body), size == 0
+        if not _CHUNK_SIZE.fullmatch(size_text):
+            raise ValueError(f"the chunk size {size_text[:20].decode('latin-1')!r} is no hexadecimal number")
+        size = int(size_text, 16)
+        if size == 0:
+            return bytes(body), True
         if len(rest) < size:
             body += rest
             return bytes(body), False

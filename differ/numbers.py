@@ -58,13 +58,17 @@ def number_key(value: Number) -> str:
     """A text that is the same for the same number."""
     if type(value) is int:
         return str(value) if abs(value) < 10**300 else hex(value)
-    if type(value) is float and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+    if type(value) is float:
+        text = repr(value)
+        if "e" not in text and "n" not in text:  # the shortest decimal, as a normalised Decimal would be written
+            return text if not text.endswith(".0") else "0" if value == 0 else text[:-2]
     exact = as_decimal(value)
-    with localcontext(_WIDE):
-        if exact.is_finite() and -300 < exact.adjusted() < 300 and exact == exact.to_integral_value():
-            return str(int(exact))
-        return str(exact.normalize())
+    text = str(exact.normalize(_WIDE))
+    if not exact:
+        return "0"
+    if "E" in text and exact.is_finite() and -300 < exact.adjusted() < 300 and exact == exact.to_integral_value(context=_WIDE):
+        return str(int(exact))
+    return text
 
 
 def within(a: Number, b: Number, absolute: float | None, relative: float | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 Key = str | int
 _SHORTHAND = re.compile(r"[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff]*")
@@ -28,6 +29,7 @@ def exact(location: Iterable[Key]) -> str:
     return "$" + "".join(f"[{key}]" if isinstance(key, int) else _named(key) for key in location)
 
 
+@lru_cache(maxsize=4096)
 def _general_step(key: Key) -> str:
     if isinstance(key, int):
         return "[*]"

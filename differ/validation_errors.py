@@ -81,7 +81,7 @@ def fastapi_errors(document: Any) -> list[tuple[str, str, Location]] | None:
         if not isinstance(steps, list) or not all(type(step) in (str, int) for step in steps) or len(steps) > 50:
             return None
         origin = steps[0] if steps and steps[0] in _ORIGINS else ""
-        location = tuple(steps[1:] if origin else steps)
+        location = tuple(_step(step) if isinstance(step, str) else step for step in (steps[1:] if origin else steps))
         found.append((str(item.get("type", ""))[:60], origin, location))
     return found
 
@@ -96,6 +96,8 @@ def field_differences(primary: Any, candidate: Any, empty_request: bool) -> list
         not_found = isinstance(primary, dict) and isinstance(primary.get("detail"), str) and len(primary) == 1
         return [] if not_found and errors and all(origin == "path" for _, origin, _ in errors) else None
     if theirs == {ALL_FIELDS}:  # a missing body is every field missing
+        if ours == {()}:  # `null` is no body to FastAPI, and no data to DRF
+            return []
         return [] if empty_request and ours != {SYNTAX} else [(field, "removed") for field in sorted(ours, key=repr)]
     if (ours == {SYNTAX}) is not (theirs == {SYNTAX}):
         return [((), "value")]

@@ -8,271 +8,268 @@ every rule less specific than it, an ancestor's `ignore` and the representation 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from differ.align import Aligner
-from differ.budget import Budget, LimitHit
+from differ.budget import NODE, Budget, LimitHit
+from differ.equal import SHORTCUT_DEPTH, Equality
 from differ.explains import MISSING, Correlations, explains, type_name
-from differ.findings import Findings, Found
+from differ.findings import Findings, Trial, Unclean
 from differ.in_force import InForce
-from differ.links import link
-from differ.moments import moment
-from differ.numbers import is_number, same_number
+from differ.place import Place, Places, hidden_by
 from differ.relation import relation
-from rules.automaton import State
-from rules.jsonpath import Location
-from rules.model import Rank, Rule
+from differ.spelling import Spelling
+from rules.model import Rule
+from traffic.message import Side
 
-_SHORTCUT_DEPTH = 32
-_BLOCKED = ("exact", "unordered", "keyed")
-
-
-class Place(NamedTuple):
-    """Where the walk is: automaton state, exact location, the ignores above, the rank that `exact` demands, expired rules."""
-
-    state: State
-    location: Location
-    cover: tuple[Rule, ...] = ()
-    guard: Rank | None = None
-    expired: tuple[Rule, ...] = ()
-    here: tuple[Rule, ...] = ()
-    """The rules that select this very place and are not cancelled."""
+_BLOCKED = ("exact", "unordered", "keyed", "ignore")
+_CONTAINERS = (dict, list)
+_LONG = 16
 
 
 class Walk:
-    """One comparison of two documents. `fast` says that both came from the fast parser (no special numbers inside)."""
+    """One comparison of two documents.
 
-    def __init__(self, force: InForce, budget: Budget, correlations: Correlations, *, fast: bool, plain: bool = False) -> None:
+    `plain`: the bodies are texts, which have no representation normalisers of JSON. `matching` collects the names of all rules
+    that would explain some difference, not only of the one that is named.
+    """
+
+    def __init__(
+        self,
+        force: InForce,
+        budget: Budget,
+        correlations: Correlations,
+        equality: Equality,
+        *,
+        plain: bool = False,
+        matching: set[str] | None = None,
+    ) -> None:
         self.force = force
         self.budget = budget
         self.correlations = correlations
-        self.fast = fast
         self.findings = Findings()
-        self.own = force.own
-        self.drop = force.rules.drop_query
-        self.datetimes = force.class1("repr:datetime") and not plain
-        self.links = force.class1("repr:url") and not plain
-        self.numbers = force.class1("repr:number")
+        self.spelling = Spelling(force, plain=plain)
+        self.equality = equality
         self.depth = force.rules.limits.depth
-        self._aligner = Aligner(self)
+        self.simple = not force.has_exact
+        """No `exact` anywhere: representation normalisers hold at every place."""
+        self.correlates = force.chosen.has_correlate
+        self.places = Places(force)
+        self.child = self.places.child
+        self.matching = matching
+        self.aligner = Aligner(self)
 
     def start(self) -> Place:
         """The place of the root."""
-        return self._enter(self.force.rules.automaton.start, (), (), None, ())
-
-    def child(self, place: Place, key: str | int) -> Place:
-        """The place of a member or element."""
-        state = place.state if place.state.dead and not place.state.accepted else place.state.step(key)
-        return self._enter(state, (*place.location, key), place.cover, place.guard, place.expired)
-
-    def _enter(
-        self, state: State, location: Location, cover: tuple[Rule, ...], guard: Rank | None, expired: tuple[Rule, ...]
-    ) -> Place:
-        here = self.force.at(state, location)
-        late = self.force.expired_at(state) if state.accepted else ()
-        if not here and not late:
-            return Place(state, location, cover, guard, expired)
-        for rule in here:
-            if rule.action == "exact" and (guard is None or rule.rank > guard):
-                guard = rule.rank
-        ignores = tuple(rule for rule in here if rule.action == "ignore")
-        kept = tuple(rule for rule in here if rule.action != "exact" and (guard is None or rule.rank >= guard))
-        return Place(state, location, (*cover, *ignores), guard, (*expired, *late), kept)
-
-    def hidden_by(self, place: Place) -> Rule | None:
-        """The `ignore` that hides this place, the most specific one."""
-        live = [rule for rule in place.cover if place.guard is None or rule.rank >= place.guard]
-        return max(live, key=lambda rule: rule.rank) if live else None
+        return self.places.start()
 
     def tried(self, work: Callable[[], None]) -> Findings:
         """The findings of `work` alone: `Findings.merge` takes them over. What a failed attempt taught `correlate` is forgotten."""
+        return self._apart(work, Findings())
+
+    def clean(self, work: Callable[[], None]) -> Findings | None:
+        """The findings of `work` where it finds no difference, else None, at the first one."""
+        found = self._apart(work, Trial())
+        return found if found.clean else None
+
+    def _apart(self, work: Callable[[], None], inner: Findings) -> Findings:
+        self.budget.spend(NODE)
         mark = self.correlations.mark
-        outer, self.findings = self.findings, Findings()
+        outer, self.findings = self.findings, inner
         try:
             work()
+        except Unclean:
+            inner.count = 1
         finally:
-            found, self.findings = self.findings, outer
-        if not found.clean:
+            self.findings = outer
+        if not inner.clean:
             self.correlations.back_to(mark)
-        return found
+        return inner
 
     def walk(self, a: Any, b: Any, place: Place) -> None:
         """Compares two values at one place."""
-        self.budget.spend()
+        self.budget.spend(NODE)
         if len(place.location) > self.depth:
             raise LimitHit(f"nested deeper than {self.depth} levels (limits.depth)")
-        hiding = self.hidden_by(place) if place.cover else None
-        if hiding is not None and not self.force.has_exact:
-            if place.guard is None and not isinstance(a, dict | list) and self._representation(a, b):
-                return  # the rule was not needed
-            self._explained(hiding, a, b, place)
+        hiding = hidden_by(place) if place.cover else None
+        if hiding is not None and self.simple:
+            if not self._not_needed(a, b, place):
+                self._explained(hiding, a, b, place)
             return
-        if type(a) is dict and type(b) is dict:
-            if not self._typed_only(a, b, place):
+        kind = type(a)
+        if kind is type(b) and kind in _CONTAINERS:
+            if place.here and self._typed_only(a, b, place):
+                return
+            if kind is dict:
                 self._members(a, b, place)
-        elif type(a) is list and type(b) is list:
-            if not self._typed_only(a, b, place):
-                self._aligner.align(a, b, place)
-        elif hiding is not None and (isinstance(a, dict | list) or isinstance(b, dict | list)):
+            else:
+                self.aligner.align(a, b, place)
+        elif hiding is not None and (kind in _CONTAINERS or type(b) in _CONTAINERS):
             self._carved(a, b, place)
         else:
-            kind = "removed" if b is MISSING else "added" if a is MISSING else _kind(a, b)
-            self.leaf(a, b, place, kind)
+            self.leaf(a, b, place)
 
     def _typed_only(self, a: Any, b: Any, place: Place) -> bool:
         for rule in place.here:
-            if rule.action == "type_only" and explains(rule, a, b, self.correlations):
-                self._explained(rule, a, b, place)
+            if rule.action == "type_only" and explains(rule, a, b, self.correlations, self.budget.spend):
+                if not self.simple:
+                    self._carved(a, b, place._replace(cover=(*place.cover, rule)))
+                elif not self._not_needed(a, b, place):
+                    self._explained(rule, a, b, place)
                 return True
         return False
+
+    def _not_needed(self, a: Any, b: Any, place: Place) -> bool:
+        """Whether two values are the same without the rule that hides them."""
+        if type(a) is not type(b) or type(a) not in _CONTAINERS:
+            return place.guard is None and self.spelling.same(a, b, self.findings)
+        return place.guard is None and self.spelling.alike(a, b)
 
     def _carved(self, a: Any, b: Any, place: Place) -> None:
         """Under an `ignore` with `exact` somewhere below: the structure is hidden, carved-out members are not."""
         keys: dict[str | int, None] = {}
         for value in (a, b):
-            if isinstance(value, dict):
+            if type(value) is dict:
                 keys |= dict.fromkeys(value)
-            elif isinstance(value, list):
+            elif type(value) is list:
                 keys |= dict.fromkeys(range(len(value)))
         for key in keys:
             self.walk(_get(a, key), _get(b, key), self.child(place, key))
-        hiding = self.hidden_by(place)
+        hiding = hidden_by(place)
         if hiding is not None:
             self.findings.applied.add(hiding.called)
 
     def _members(self, a: dict[str, Any], b: dict[str, Any], place: Place) -> None:
-        before, differing = self.findings.count, 0
+        before, differing, lacking = self.findings.count, 0, len(a) != len(b)
+        self.budget.spend(len(a))
+        depth, simple, same, spelled = len(place.location), self.simple, self.equality.same, self.spelling.same
+        trusting, batching = self.equality.trusting, self.equality.fast and depth <= SHORTCUT_DEPTH
+        ones: list[Any] = []
+        others: list[Any] = []
+        keys: list[str] = []
         for key, va in a.items():
             vb = b.get(key, MISSING)
-            if vb is not MISSING and self.same(va, vb, len(place.location)):
-                self.budget.spend()
+            if va is vb:
+                continue
+            kind = type(va)
+            if kind is dict or kind is list:
+                if kind is not type(vb) or (trusting and kind is list and len(va) > _LONG):
+                    pass  # the walk compares the elements of a long list anyway: one pass is enough
+                elif not batching:
+                    if same(va, vb, depth):
+                        continue
+                elif va == vb:
+                    if not trusting:
+                        ones.append(va)
+                        others.append(vb)
+                        keys.append(key)
+                    continue
+            elif (kind is type(vb) and va == vb) or (simple and spelled(va, vb, self.findings)):
                 continue
             seen = self.findings.count
             below = self.child(place, key)
             if vb is MISSING:
-                self.one_sided(va, MISSING, below, "removed")
+                lacking = True
+                self.one_sided(va, MISSING, place, key)
+            elif simple and kind is not dict and kind is not list and type(vb) not in _CONTAINERS:
+                self.budget.spend(NODE)
+                self.unlike(va, vb, below)
             else:
                 self.walk(va, vb, below)
             differing += self.findings.count > seen
-        for key, vb in b.items():
-            if key not in a:
-                seen = self.findings.count
-                self.one_sided(MISSING, vb, self.child(place, key), "added")
-                differing += self.findings.count > seen
+        if keys and not self.equality.confirmed(ones, others):
+            for key, va, vb in zip(keys, ones, others, strict=True):
+                if not same(va, vb, depth):
+                    seen = self.findings.count
+                    self.walk(va, vb, self.child(place, key))
+                    differing += self.findings.count > seen
+        if lacking:
+            for key, vb in b.items():
+                if key not in a:
+                    seen = self.findings.count
+                    self.one_sided(MISSING, vb, place, key)
+                    differing += self.findings.count > seen
         if self.findings.count > before and differing > 1 and differing == len(a.keys() | b.keys()):
             self.findings.whole.add(place.location)
 
-    def one_sided(self, a: Any, b: Any, place: Place, kind: str) -> None:
-        """A member or element that one side does not have."""
-        present = b if a is MISSING else a
-        if self.force.has_exact and isinstance(present, dict | list) and self.hidden_by(place) is not None:
+    def one_sided(self, a: Any, b: Any, parent: Place, key: str | int) -> None:
+        """A member that one side does not have."""
+        self.budget.spend(NODE)
+        present, side = (b, Side.CANDIDATE) if a is MISSING else (a, Side.PRIMARY)
+        place = self.places.alone(parent, key, side)
+        place = place._replace(location=(*parent.location, key))
+        if not self.simple and type(present) in _CONTAINERS and hidden_by(place) is not None:
             self._carved(a, b, place)
             return
-        self.leaf(a, b, place, kind)
+        self.leaf(a, b, place)
 
-    def leaf(self, a: Any, b: Any, place: Place, kind: str) -> None:
+    def item(self, kind: str, a: Any, b: Any, parent: Place, at: int) -> None:
+        """An element that one side lacks: the length of a list is covered by an ignore of the list, never of its elements."""
+        if not self.simple and hidden_by(parent) is not None:
+            self.one_sided(a, b, parent, at)
+        else:
+            self.record(kind, a, b, parent._replace(location=(*parent.location, at)))
+
+    def leaf(self, a: Any, b: Any, place: Place) -> None:
         """Two values that cannot be walked further."""
-        self.budget.spend()
-        if place.guard is None and self._representation(a, b):
+        if place.guard is None:
+            if self.spelling.same(a, b, self.findings):
+                return
+        elif self.spelling.exactly(a, b):
             return
-        if place.guard is not None and type(a) is type(b) and a is not MISSING and a == b:
-            return
+        self.unlike(a, b, place)
+
+    def unlike(self, a: Any, b: Any, place: Place) -> None:
+        """Two leaves that are not the same value in two spellings: rules explain them, or they are a difference."""
+        hiding = hidden_by(place)
         for rule in place.here:
-            if rule.action not in _BLOCKED and rule.action != "ignore" and explains(rule, a, b, self.correlations):
+            if rule.action in _BLOCKED or (hiding is not None and rule.action == "correlate"):
+                continue
+            if explains(rule, a, b, self.correlations, self.budget.spend):
+                if self.correlates:
+                    self._note_correlated(rule, a, b, place)
                 self._explained(rule, a, b, place)
                 return
-        hiding = self.hidden_by(place) if place.cover else None
         if hiding is not None:
             self._explained(hiding, a, b, place)
             return
-        self.findings.add(Found(place.location, kind, a, b, self._note(a, b, place)))
+        kind = "removed" if b is MISSING else "added" if a is MISSING else _kind(a, b)
+        self.findings.add(place.location, kind, a, b, lambda: self._note(a, b, place))
+
+    def _note_correlated(self, rule: Rule, a: Any, b: Any, place: Place) -> None:
+        named = rule.bijection if rule.action == "correlate" else None
+        if named is not None:
+            self.findings.correlated.append((rule, a, b, place.location))
+        others = [other.bijection for other in place.here if other.action == "correlate"]
+        self.findings.excused += [(other, a, b) for other in others if other != named]
 
     def record(self, kind: str, a: Any, b: Any, place: Place) -> None:
         """A difference of a whole list (order, an item), which only an ignore above it explains."""
-        hiding = self.hidden_by(place) if place.cover else None
+        hiding = hidden_by(place)
         if hiding is not None:
             self._explained(hiding, a, b, place)
         else:
-            self.findings.add(Found(place.location, kind, a, b, self._note(a, b, place)))
+            self.findings.add(place.location, kind, a, b, lambda: self._note(a, b, place))
 
     def _explained(self, rule: Rule, a: Any, b: Any, place: Place) -> None:
-        self.findings.applied.add(rule.called)
-        if len(self.findings.masked) < 200:
-            self.findings.masked.append((rule.called, place.location, a, b))
+        self.findings.explained(rule.called, place.location, a, b)
+        if self.matching is not None:
+            self._all_matching(a, b, place)
+
+    def _all_matching(self, a: Any, b: Any, place: Place) -> None:
+        """Notes every rule that would explain this pair: here, above, and below where a container is hidden as a whole."""
+        assert self.matching is not None
+        self.matching |= {rule.called for rule in place.cover if place.guard is None or rule.rank >= place.guard}
+        self.matching |= {rule.called for rule in place.here if explains(rule, a, b, Correlations(), self.budget.spend)}
+        if type(a) is type(b) and type(a) in _CONTAINERS:
+            bare = place._replace(cover=(), here=tuple(rule for rule in place.here if rule.action in ("unordered", "keyed")))
+            self.tried(lambda: self.walk(a, b, bare))
 
     def _note(self, a: Any, b: Any, place: Place) -> str:
         for rule in place.expired:
-            if rule.action in ("unordered", "keyed") or explains(rule, a, b, Correlations()):
+            if rule.action in ("unordered", "keyed") or explains(rule, a, b, Correlations(), self.budget.spend):
                 return f"expired:{rule.called}"
         return relation(a, b)
-
-    def _representation(self, a: Any, b: Any) -> bool:
-        if is_number(a) and is_number(b):
-            return (self.numbers or type(a) is type(b)) and same_number(a, b)
-        if type(a) is not type(b) or a is MISSING:
-            return False
-        if not isinstance(a, str):
-            return bool(a == b)
-        if a == b:
-            return True
-        if self.datetimes:
-            one = moment(a)
-            if one is not None and one == moment(b):
-                return True
-        if self.links and a[:4].lower() == "http":
-            one_link, other_link = link(a, self.own, ()), link(b, self.own, ())
-            if one_link is not None and one_link == other_link:
-                return True
-            if self.drop and one_link is not None and link(a, self.own, self.drop) == link(b, self.own, self.drop):
-                self.findings.applied.add("drop_query")
-                return True
-        return False
-
-    def unequal(self, a: list[Any], b: list[Any], depth: int) -> list[int]:
-        """The positions of two equally long lists at which `same` is false, asked for all equal-looking elements at once."""
-        if self.fast and depth <= _SHORTCUT_DEPTH:
-            try:
-                found = [at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-                left = set(found)
-                ones, others = ([x for at, x in enumerate(side) if at not in left] for side in (a, b))
-                if orjson.dumps(ones) == orjson.dumps(others):
-                    return found
-            except (TypeError, RecursionError, ValueError):
-                pass
-        return [at for at in range(len(a)) if not self.same(a[at], b[at], depth)]
-
-    def same(self, a: Any, b: Any, depth: int = 0) -> bool:
-        """Whether two values are the same, types included; False may mean that a walk must look closer."""
-        if type(a) is not type(b):
-            return False
-        if not isinstance(a, dict | list):
-            return bool(a == b)
-        if depth > _SHORTCUT_DEPTH:
-            return False
-        try:
-            if a != b:
-                return False
-            if self.fast:
-                return orjson.dumps(a) == orjson.dumps(b) or _sorted_text(a) == _sorted_text(b)
-        except (TypeError, RecursionError, ValueError):
-            return False
-        return _typed_equal(a, b)
-
-
-def _sorted_text(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _typed_equal(a: Any, b: Any) -> bool:
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_typed_equal(value, b[key]) for key, value in a.items())
-    if isinstance(a, list):
-        return len(a) == len(b) and all(map(_typed_equal, a, b))
-    return bool(a == b)
 
 
 def _kind(a: Any, b: Any) -> str:
@@ -280,8 +277,8 @@ def _kind(a: Any, b: Any) -> str:
 
 
 def _get(value: Any, key: str | int) -> Any:
-    if isinstance(value, dict):
+    if type(value) is dict:
         return value.get(key, MISSING)
-    if isinstance(value, list) and isinstance(key, int):
+    if type(value) is list and type(key) is int:
         return value[key] if key < len(value) else MISSING
     return MISSING

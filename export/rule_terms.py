@@ -77,7 +77,7 @@ def patterns(path: Path) -> list[Pattern]:
     for step in path.steps:
         deep: Pattern = [[]] if step.descendant else []
         choices.append([[*deep, selector if isinstance(selector, str | int) else None] for selector in step.selectors])
-    return [list(itertools.chain.from_iterable(chosen)) for chosen in itertools.product(*choices)][:64]
+    return [list(itertools.chain.from_iterable(chosen)) for chosen in itertools.islice(itertools.product(*choices), 64)]
 
 
 def _add_body(terms: RuleTerms, rule: Rule, status: int | None) -> None:

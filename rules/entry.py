@@ -2,138 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from rules.actions import ACTIONS, PARAMETERS, read_action
-from rules.jsonpath import Path, PathError, parse_path
-from rules.model import PresetUse, Rule, Scope, template_of
+from rules.actions import read_action
+from rules.errors import Problems
+from rules.jsonpath import Path
+from rules.keys import ACCOUNT, IDENTITY, PRESET_KEYS, PRESET_NAME, REMARKS, RULE_KEYS, SCOPE, kinds
+from rules.model import PresetUse, Rule, Scope
 from rules.nodes import Node
-from rules.reading import Reader, nearest
-from traffic.route import METHODS
-
-RULE_KEYS = (
-    *("id", "scope", "target", "path", "action", "reason", "owner", "ticket"),
-    *("expires", "permanent", "decision", "max_rate", "why_not"),
-    *sorted({name for names in PARAMETERS.values() for name in names} - {"builtin"}),
-)
-PRESET_KEYS = ("name", "reason", "owner", "ticket", "expires", "permanent", "decision")
-OVER_BROAD = ("$", "$.*", "$[*]", "$..*", "$..[*]")
+from rules.places import hides_everything
+from rules.reading import Reader
 
 
-def read_rule(node: Node, name: str, problems: list[str], *, strict: bool = True, preset: str = "") -> Rule | None:
+def read_rule(node: Node, name: str, problems: Problems, *, strict: bool = True, preset: str = "") -> Rule | None:
     """The rule, or None when it has problems. `strict` asks for id, reason, owner and an end; presets' own rules need none."""
-    before = len(problems)
-    reader = Reader(node, name, problems)
+    before = problems.count
+    reader = Reader(node, name, problems, blank=not strict)
     if node.members is None:
         return None
-    identity = reader.text("id", "" if strict else name)
+    identity = IDENTITY["id"].kind.read(reader, "id") or ("" if strict else name)
     if strict and not reader.has("id"):
         reader.fault("", "needs an id: the name that reports and 'tolerated' use")
-    target, header = _target(reader)
+    target, header = IDENTITY["target"].kind.read(reader, "target")
     found: dict[str, Any] = {"scope": _scope(reader), "target": target, "name": header}
-    found |= read_action(reader, target, bool(preset))
-    found["path"] = _path(reader, target, found["action"], strict)
+    if target:
+        found |= read_action(reader, target, bool(preset))
+        found["path"] = _path(reader, target, found["action"], strict)
     found |= _account(reader, strict)
-    found["why_not"] = reader.text("why_not")
-    found["max_rate"] = reader.number("max_rate", 1.0)
+    found |= reader.read(kinds(REMARKS))
     reader.finish([*RULE_KEYS, "builtin"] if preset else RULE_KEYS)
-    if len(problems) > before:
+    if problems.count > before:
         return None
     return Rule(id=identity, place=node.place, preset=preset, **found)
 
 
-def read_preset(node: Node, name: str, problems: list[str], known: tuple[str, ...], *, strict: bool = True) -> PresetUse | None:
+def read_preset(node: Node, name: str, problems: Problems, known: Collection[str], *, strict: bool = True) -> PresetUse | None:
     """The preset use, or None when it has problems. Without `strict` a bare name is enough."""
-    before = len(problems)
-    if not strict and isinstance(node.value, str):
+    before = problems.count
+    if isinstance(node.value, str):
+        if strict:
+            form = f"{{name: {node.value[:60]}, reason: ..., owner: ..., expires: YYYY-MM-DD}}"
+            problems.add(
+                node.place,
+                f"{name}: a preset is a decision: write {form}, or 'permanent: true' with a 'decision' in place of 'expires'",
+            )
+            return None
         node = Node(node.place, members={"name": Node(node.place, value=node.value)})
-    elif isinstance(node.value, str):
-        problems.append(
-            f"{node.place}: {name}: a preset is a decision: write {{name: {node.value}, reason: ..., owner: ..., "
-            "expires: YYYY-MM-DD}, or 'permanent: true' with a 'decision'"
-        )
+    reader = Reader(node, name, problems, blank=not strict)
+    if node.members is None:
         return None
-    reader = Reader(node, name, problems)
-    chosen = reader.text("name")
-    if reader.has("name") and chosen and chosen not in known:
-        reader.fault("name", f"{chosen!r} is no preset; {nearest(chosen, known)}allowed: {', '.join(known)}")
-    elif not chosen and node.members is not None:
+    chosen = PRESET_NAME.kind.read(reader, "name")
+    if chosen and chosen not in known:
+        reader.fault("name", f"{chosen!r} is no preset; {reader.hint(chosen, known)}allowed: {', '.join(known)}")
+    elif not reader.has("name"):
         reader.fault("", f"needs a name; allowed: {', '.join(known)}")
     account = _account(reader, strict)
     reader.finish(PRESET_KEYS)
-    if len(problems) > before:
+    if problems.count > before:
         return None
-    account.pop("ticket")
     return PresetUse(chosen, place=node.place, **account)
 
 
-def _target(reader: Reader) -> tuple[str, str]:
-    text = reader.text("target", "body")
-    kind, colon, name = text.partition(":")
-    good = kind in ("header", "cookie") and name.strip() if colon else kind in ("body", "status")
-    if not good:
-        hint = nearest(kind, ACTIONS)
-        reader.fault("target", f"got {text!r}; {hint}allowed: body, header:<name>, cookie:<name>, status")
-        return "body", ""
-    return kind, name.strip().lower() if kind == "header" else name.strip()
+_WHOLE = ("$", "$.*", "$..*")
+"""What no rule may ignore; in a rule file no other spelling of these either."""
 
 
 def _path(reader: Reader, target: str, action: str, strict: bool) -> Path | None:
-    text = reader.text("path")
     if target != "body":
-        if text:
+        if reader.has("path"):
             reader.fault("path", f"belongs to target body; {target} rules have none")
         return None
-    if action == "builtin" and not text:
-        return None
-    if not reader.has("path"):
-        reader.fault("", 'needs a path (RFC 9535), e.g. path: "$.results[*].updated_at"')
-    if not text:
-        return None
-    if strict and action == "ignore" and text in OVER_BROAD:
-        reader.fault("path", f"ignore on {text} would hide the whole body: name the members that may differ")
-    try:
-        return parse_path(text)
-    except PathError as error:
-        reader.fault("path", str(error))
-        return None
+    path: Path | None = IDENTITY["path"].kind.read(reader, "path")
+    if path is None:
+        if not reader.has("path") and action != "builtin":
+            reader.fault("", 'needs a path (RFC 9535), e.g. path: "$.results[*].updated_at"')
+    elif action == "ignore" and (hides_everything(path) if strict else path.text in _WHOLE):
+        reader.fault("path", f"ignore on {path.text} would hide the whole body: name the members that may differ")
+    return path
 
 
 def _scope(reader: Reader) -> Scope:
     scope = reader.child("scope")
     if scope is None:
         return Scope()
-    methods = scope.texts("method")
-    for method in methods:
-        if method not in METHODS:
-            scope.fault("method", f"got {method!r}; {nearest(method.upper(), METHODS)}allowed: {', '.join(sorted(METHODS))}")
-    statuses = scope.texts("status")
-    for entry in statuses:
-        plain = entry.removeprefix("!")
-        if not (len(plain) == 3 and plain[0] in "12345" and (plain[1:] == "xx" or plain[1:].isdigit())):
-            scope.fault("status", f"got {entry!r}; allowed: a status such as 404, a class such as 4xx, or !405 for any other")
-    route = scope.text("route")
-    if route and not (template_of(route).startswith(("/", "__"))):
-        scope.fault("route", f"got {route!r}; a route is a template such as /api/items/{{id}}/, or 'unrouted'")
-    content_type = scope.text("content_type").lower()
-    scope.finish()
-    return Scope(frozenset(methods), template_of(route) if route else "", tuple(sorted(statuses)), content_type)
+    found = scope.read(kinds(SCOPE))
+    scope.finish(SCOPE)
+    method, template = found["route"]
+    methods = frozenset(found["method"])
+    if method and methods and methods != {method}:
+        scope.fault("route", f"names the method {method}, scope.method names {', '.join(sorted(methods))}: keep one of them")
+    return Scope(frozenset({method}) if method else methods, template, found["status"], found["content_type"])
 
 
 def _account(reader: Reader, strict: bool) -> dict[str, Any]:
-    account = {
-        "reason": reader.text("reason"),
-        "owner": reader.text("owner"),
-        "ticket": reader.text("ticket"),
-        "expires": reader.day("expires"),
-        "permanent": reader.flag("permanent"),
-        "decision": reader.text("decision"),
-    }
-    if not strict or reader.node.members is None:
+    account = reader.read(kinds(ACCOUNT))
+    if not strict:
         return account
     for key, remedy in (("reason", "why may this differ?"), ("owner", "who answers for it?")):
         if not reader.has(key):
-            reader.fault("", f"needs {key!r}: {remedy}")
+            reader.fault("", f"needs '{key}': {remedy}")
     if account["permanent"]:
         if not reader.has("decision"):
             reader.fault("permanent", "needs 'decision': where it was decided, e.g. ADR-17")

@@ -1,44 +1,25 @@
-"""RFC 9535 paths: grammar and dynamic queries come from jsonpath-rfc9535, touched in this file alone.
-
-The library is 1.0.1 on Python 3.11 and 2.x on newer ones; their parsers make different trees, which end here as `Path`.
-"""
+"""RFC 9535 paths: what a rule file may write in `path`, and where it points in a document."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import jsonpath_rfc9535
+from rules.evaluation import Location, located
+from rules.grammar import read_steps
+from rules.queries import Dynamic, Selector, Step, Wildcard
+from rules.regexes import PatternError
+from rules.tokens import GrammarError
+
+__all__ = ["MAX_PATH", "Dynamic", "Location", "Path", "PathError", "Selector", "Step", "Wildcard", "locate", "parse_path"]
 
 MAX_PATH = 1_000
 """Characters of one path."""
-Location = tuple[str | int, ...]
+_UNANSWERABLE = 1 << 62
 
 
 class PathError(ValueError):
     """A text that is no usable RFC 9535 path; the message is one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wildcard:
-    """`*`: every member of an object and every element of an array."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dynamic:
-    """A filter, slice or negative index: what it selects depends on the document."""
-
-
-Selector = str | int | Wildcard | Dynamic
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One segment: its selectors, and whether it descends (`..`)."""
-
-    selectors: tuple[Selector, ...]
-    descendant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,79 +40,34 @@ class Path:
         named = indices = stars = descents = 0
         for step in self.steps:
             descents += step.descendant
-            kinds = {type(selector) for selector in step.selectors}
-            if kinds == {str}:
+            if all(isinstance(selector, str) for selector in step.selectors):
                 named += 1
-            elif kinds <= {int, Dynamic} and kinds:
+            elif all(isinstance(selector, int | Dynamic) for selector in step.selectors):
                 indices += 1
             else:
                 stars += 1
         return (named, indices, stars, -descents)
 
 
-def _environment() -> Any:
-    """An environment that follows our depth limit; `match` and `search` are out: they run a backtracking engine."""
-
-    class Bounded(jsonpath_rfc9535.JSONPathEnvironment):
-        max_recursion_depth = 260
-
-    environment: Any = Bounded()
-    environment.max_recursion_depth = 260
-    functions = environment.functions if hasattr(environment, "functions") else environment.function_extensions
-    for name in ("match", "search"):
-        functions.pop(name, None)
-    return environment
-
-
-_ENVIRONMENT = _environment()
-
-
 def parse_path(text: str) -> Path:
-    """The path that `text` spells. Raises PathError with the parser's reason."""
+    """The path that `text` spells: all of RFC 9535 and nothing else. Raises PathError with the reason and its place."""
     if len(text) > MAX_PATH:
         raise PathError(f"the path has {len(text)} characters, at most {MAX_PATH} are allowed")
     try:
-        query = _ENVIRONMENT.compile(text)
-    except (jsonpath_rfc9535.JSONPathError, RecursionError, ValueError) as error:
-        reason = str(getattr(error, "message", None) or (error.args[0] if error.args else error)).splitlines()
-        raise PathError(f"{text!r} is no RFC 9535 path: {reason[0] if reason else type(error).__name__}") from error
-    return Path(text, tuple(_steps(query.segments)))
-
-
-def _steps(segments: Any) -> Iterator[Step]:
-    for segment in segments:
-        if isinstance(segment, tuple):  # 2.x: (kind, token, selectors); the kinds are numbered in the library's _ast
-            yield Step(tuple(_selector_2(selector) for selector in segment[2]), segment[0] == 1)
-        else:
-            descends = type(segment).__name__ == "JSONPathRecursiveDescentSegment"
-            yield Step(tuple(_selector_1(selector) for selector in segment.selectors), descends)
-
-
-def _selector_2(selector: Any) -> Selector:
-    kind = selector[0]
-    if kind == 4:
-        return str(selector[2])
-    if kind == 3 and selector[2] >= 0:
-        return int(selector[2])
-    return Wildcard() if kind == 6 else Dynamic()
-
-
-def _selector_1(selector: Any) -> Selector:
-    kind = type(selector).__name__
-    if kind == "NameSelector":
-        return str(selector.name)
-    if kind == "IndexSelector" and selector.index >= 0:
-        return int(selector.index)
-    return Wildcard() if kind == "WildcardSelector" else Dynamic()
+        return Path(text, read_steps(text))
+    except GrammarError as error:
+        raise PathError(f"{text!r} is no RFC 9535 path: {error}") from error
 
 
 def locate(path: Path, document: object, spend: Callable[[int], None]) -> list[Location]:
-    """Where `path` selects in `document`. Every node found costs `spend(1)`; a document too deep selects nothing."""
-    found: list[Location] = []
+    """Where `path` selects in `document`, in the order and as often as RFC 9535 says.
+
+    `spend(n)` is told of the work before it is done and ends it by raising: the time is at most a constant times what was spent.
+    No document is too deep. What cannot be answered within bounds, such as a pattern of the document that is too large to be
+    run, asks for more than any budget holds, so it never looks like a path that selects nothing.
+    """
     try:
-        for node in _ENVIRONMENT.compile(path.text).finditer(document):
-            spend(1)
-            found.append(tuple(node.location))
-    except (jsonpath_rfc9535.JSONPathError, RecursionError):
-        return []
-    return found
+        return list(located(path.steps, document, spend))
+    except (PatternError, RecursionError):
+        spend(_UNANSWERABLE)
+        raise

@@ -122,9 +122,9 @@ class Rule:
 
     @property
     def rank(self) -> Rank:
-        """Specificity, greater is more specific: path, scope, and own rules before those of presets."""
+        """Specificity, greater is more specific: path, own rules before those of presets whatever scope a preset has inside, scope."""
         path = self.path.rank if self.path is not None else (1, 0, 0, 0)
-        return (*path, *self.scope.rank, int(not self.preset))
+        return (*path, int(not self.preset), *self.scope.rank)
 
     @property
     def called(self) -> str:
@@ -148,6 +148,7 @@ class PresetUse:
     name: str
     reason: str = ""
     owner: str = ""
+    ticket: str = ""
     expires: date | None = None
     permanent: bool = False
     decision: str = ""

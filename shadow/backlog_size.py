@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from differ.facts import Atom
-from store.records import DifferenceText, Ended
+from store.records import DifferenceText, Ended, Example
 from traffic.message import Response
 
 PER_DIFFERENCE = 800
@@ -16,7 +16,7 @@ MAX_ATOMS = 10_000
 
 def byte_size(ended: Ended) -> int:
     """About how many bytes the differences and the example of an end occupy; what every end has is bounded by their number."""
-    return _texts_size(ended) + _example_size(ended)
+    return _texts_size(ended) + (example_size(ended.example) if ended.example is not None else 0)
 
 
 def _texts_size(ended: Ended) -> int:
@@ -26,10 +26,8 @@ def _texts_size(ended: Ended) -> int:
     )
 
 
-def _example_size(ended: Ended) -> int:
-    example = ended.example
-    if example is None:
-        return 0
+def example_size(example: Example) -> int:
+    """About how many bytes an example occupies beside its differences' texts."""
     answers = sum(len(answer.body) for answer in (example.primary, example.candidate) if isinstance(answer, Response))
     return answers + len(example.request.body) + PER_EXAMPLE
 

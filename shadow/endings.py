@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 
 from differ import VERSION
-from differ.facts import Difference
+from differ.facts import Difference, Judgement
+from differ.headers import content_type, joined
+from differ.rule_use import Suppressed
 from gate.epoch import epoch_of
 from gate.units import unit_of
 from shadow.comparison import Compared
@@ -22,6 +25,7 @@ _SHOWN = frozenset({Verdict.MISMATCH, Verdict.CASCADE})
 MAX_DIFFERENCES = 50
 REFRESH_S = 5.0
 MAX_CLUSTERS = 10_000
+MAX_MEDIA_TYPES, MAX_MEDIA_LENGTH, MAX_MEDIA_ROUTES = 16, 100, 10_000
 
 
 class ExampleOffers:
@@ -48,8 +52,27 @@ class ExampleOffers:
         return wanted
 
 
+class MediaTypes:
+    """Keeps the media types of a route's answers few: those beyond MAX_MEDIA_TYPES, and what is no media type, are `other`."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, set[str]] = OrderedDict()
+
+    def kept(self, route: str, media: str) -> str:
+        """The media type to count under; no rule's scope names `other`, so such answers are in scope of unrestricted rules only."""
+        known = self._known.setdefault(route, set())
+        if len(self._known) > MAX_MEDIA_ROUTES:
+            self._known.popitem(last=False)
+        if media in known:
+            return media
+        if len(known) >= MAX_MEDIA_TYPES or len(media) > MAX_MEDIA_LENGTH or not media.isprintable():
+            return "other"
+        known.add(media)
+        return media
+
+
 class Endings:
-    """Makes ends. `now` is Unix time. Nothing unredacted leaves it."""
+    """Makes ends. `now` is Unix time, `versions` are the rules' by name. Nothing unredacted leaves it."""
 
     def __init__(
         self,
@@ -59,8 +82,11 @@ class Endings:
         offers: ExampleOffers,
         modes: Modes,
         now: Callable[[], float],
+        versions: Mapping[str, str] | None = None,
     ) -> None:
         self._redactor, self._digest, self._window = redactor, rules_digest, window_s
+        self._versions = versions or {}
+        self._media = MediaTypes()
         self._differences = DifferenceRedactor(redactor)
         self._offers, self._modes, self._now = offers, modes, now
 
@@ -88,10 +114,10 @@ class Endings:
         shown: tuple[Difference, ...] = ()
         if failed or judgement.verdict in _SHOWN:
             shown = judgement.differences[:MAX_DIFFERENCES]
-        texts = tuple(self._differences.text(difference) for difference in shown)
+        texts = self.texts(shown)
         example = None
         if shown and self._offers.wanted({difference.atom.cluster_id for difference in shown}):
-            example = self._example(made, texts)
+            example = self.example(made, texts, exchange.id, judgement.reason)
         return Ended(
             boot=exchange.boot,
             route=exchange.route,
@@ -107,12 +133,32 @@ class Endings:
             tolerated=judgement.tolerated,
             differences=texts,
             example=example,
+            judged=self._judged(made),
+            suppressed=self._suppressed(judgement),
         )
 
-    def _example(self, made: Compared, texts: tuple[DifferenceText, ...]) -> Example:
+    def _judged(self, made: Compared) -> tuple[int, str] | None:
+        """What scopes of rules ask for, where rules were asked."""
+        both = isinstance(made.primary, Response) and isinstance(made.candidate, Response)
+        if not both or made.judgement.verdict is Verdict.INCONCLUSIVE:
+            return None
+        assert isinstance(made.primary, Response)
+        media = content_type(joined(made.primary.headers)).partition(";")[0].strip().lower()
+        return made.primary.status, self._media.kept(made.exchange.route, media)
+
+    def _suppressed(self, judgement: Judgement) -> tuple[Suppressed, ...]:
+        differences = Counter(pair.rule for pair in judgement.masked)
+        return tuple(Suppressed(name, self._versions.get(name, ""), max(1, differences[name])) for name in judgement.tolerated)
+
+    def texts(self, differences: Iterable[Difference]) -> tuple[DifferenceText, ...]:
+        """The differences as they may be kept, at most MAX_DIFFERENCES."""
+        return tuple(self._differences.text(difference) for difference in islice(differences, MAX_DIFFERENCES))
+
+    def example(self, made: Compared, texts: tuple[DifferenceText, ...], name: str, reason: str) -> Example:
+        """The exchange as an example of that id, redacted."""
         exchange = made.exchange
         return Example(
-            id=exchange.id,
+            id=name,
             route=exchange.route,
             at=exchange.started,
             live_side=exchange.live_side.value,
@@ -124,7 +170,7 @@ class Endings:
             tolerated=made.judgement.tolerated,
             build=made.build,
             rules_digest=self._digest,
-            reason=made.judgement.reason,
+            reason=reason,
             primary_ms=made.primary_ms,
             candidate_ms=made.candidate_ms,
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
 
-from differ.facts import Judgement
+from differ.facts import Atom, Difference, Judgement
 from differ.judge import judge
+from differ.key_names import RouteKeyNames
 from rules.model import RuleSet
 from shadow.faults import place_of
 from traffic.message import Answer, Request, Response
@@ -30,6 +32,8 @@ class Judging:
     def __init__(self, rules: RuleSet, identity_headers: frozenset[str], now: Callable[[], float]) -> None:
         self._rules, self._identity, self._now = rules, identity_headers, now
         self._logged: set[str] = set()
+        self.key_names = RouteKeyNames()
+        """Which nodes of bodies have names that are data, over all answers judged here."""
 
     async def judge(self, request: Request, route: str, primary: Answer, candidate: Answer) -> Judgement:
         """The judgement of one pair. Raises DifferFailed."""
@@ -47,3 +51,21 @@ class Judging:
                 self._logged.add(kind)
                 log.error("the differ failed; more faults of this kind are counted only", route=route, fault=place_of(error))
             raise DifferFailed(kind) from error
+
+    def named(self, judgement: Judgement) -> Judgement:
+        """A settled judgement as it is recorded: names that are data over many answers are generalised, equal atoms are one."""
+        differences = self.named_differences(judgement.differences)
+        return judgement if differences == judgement.differences else replace(judgement, differences=differences)
+
+    def named_differences(self, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+        """The differences with generalised names, the first one of each atom."""
+        made: dict[Atom, Difference] = {}
+        for difference in differences:
+            atom = difference.atom
+            if atom.aspect == "body":
+                path = self.key_names.learn(atom.route, atom.path)
+                if path != atom.path:
+                    atom = replace(atom, path=path)
+                    difference = replace(difference, atom=atom)
+            made.setdefault(atom, difference)
+        return tuple(made.values())

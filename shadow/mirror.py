@@ -111,7 +111,7 @@ class Mirror:
             bodies[Side.CANDIDATE],
             times[Side.PRIMARY],
             times[Side.CANDIDATE],
-            judgement,
+            self._judging.named(judgement),
         )
         return Handled(self._endings.compared(made), made)
 

@@ -1,14 +1,16 @@
-"""Those who count over many exchanges: latency claims, hidden relations, the roll-back detector."""
+"""Those who count over many exchanges: latency claims, hidden relations, the roll-back detector, what rules hide."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from differ.key_names import RouteKeyNames
 from shadow.comparison import Compared
 from shadow.latency_watch import LatencyWatch
 from shadow.recorder import Recorder
 from shadow.relation_watch import RelationWatch
 from shadow.rollback_watch import RollbackWatch, Trip
+from shadow.rule_samples import RuleSamples
 from store.tasks import spawn
 
 
@@ -20,10 +22,13 @@ class Observers:
         latency: LatencyWatch,
         relations: RelationWatch,
         rollback: RollbackWatch,
+        samples: RuleSamples,
+        key_names: RouteKeyNames,
         recorder: Recorder,
         alarm: Callable[[str, Trip], None],
     ) -> None:
         self._latency, self._relations, self._rollback = latency, relations, rollback
+        self._samples, self._key_names = samples, key_names
         self._recorder, self._alarm = recorder, alarm
 
     def observe(self, made: Compared, unit: str | None) -> None:
@@ -38,3 +43,7 @@ class Observers:
             self._recorder.add_latency(counts)
         for finding in (*findings, *self._relations.observe(made)):
             self._recorder.add_finding(finding)
+        self._samples.observe(made)
+        nodes = self._key_names.take_turned()
+        if nodes:
+            self._recorder.add_data_nodes(nodes)

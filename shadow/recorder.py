@@ -15,11 +15,11 @@ from itertools import count
 
 import structlog
 
-from shadow.backlog_size import Slimming
+from shadow.backlog_size import Slimming, example_size
 from shadow.faults import place_of
 from shadow.held import Held
 from store.database import Store
-from store.records import Batch, Ended, Finding, LatencyCounts, OpeningCounts
+from store.records import Batch, Ended, Finding, LatencyCounts, OpeningCounts, RuleSample
 from traffic.outcome import Ending, Lost
 
 log = structlog.get_logger("paritygate.shadow")
@@ -30,6 +30,7 @@ MAX_BATCH = 1_000
 MAX_BACKLOG = 20_000
 MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 MAX_FINDINGS = 2_000
+MAX_SAMPLES = 1_000
 MAX_FRESH = 20
 OPENINGS_SHARE = 0.05
 """At most this share of the time goes into reading opening counts; a proxy with thousands of routes has a large file."""
@@ -62,6 +63,8 @@ class Recorder:
         self._overflow: Counter[tuple[str, str]] = Counter()
         self._latency: list[LatencyCounts] = []
         self._findings: list[Finding] = []
+        self._samples: list[RuleSample] = []
+        self._data_nodes: list[tuple[str, str]] = []
         self._prepared: deque[_Prepared] = deque()
         self._written_openings: dict[str, OpeningCounts] = {}
         self._openings_due = 0.0
@@ -97,6 +100,21 @@ class Recorder:
         """Takes a finding; beyond the bound the oldest goes, since it is reported again."""
         self._findings.append(finding)
         del self._findings[:-MAX_FINDINGS]
+
+    def add_samples(self, samples: Sequence[RuleSample]) -> None:
+        """Takes what a sample showed of rules; beyond the bound the oldest go, and of all that wait only the newest keep examples."""
+        self._samples += samples
+        del self._samples[:-MAX_SAMPLES]
+        room = MAX_BACKLOG_BYTES // 4
+        for at in range(len(self._samples) - 1, -1, -1):
+            room -= sum(map(example_size, self._samples[at].examples))
+            if room < 0 and self._samples[at].examples:
+                self._samples[at] = replace(self._samples[at], examples=())
+
+    def add_data_nodes(self, nodes: Sequence[tuple[str, str]]) -> None:
+        """Takes (route, node) pairs whose names turned out to be data."""
+        self._data_nodes += nodes
+        del self._data_nodes[:-MAX_FINDINGS]
 
     @property
     def waiting(self) -> int:
@@ -187,11 +205,14 @@ class Recorder:
             self._overflow.clear()
         latency, self._latency = tuple(self._latency), []
         findings, self._findings = tuple(self._findings), []
+        samples, self._samples = tuple(self._samples), []
+        nodes, self._data_nodes = tuple(self._data_nodes), []
         # Read after the ends were taken: a proxy counts an exchange as handed over before it sends it.
         openings = await self._read_openings({item.boot for item in ended})
-        if not (ended or latency or findings or openings):
+        batch = Batch(tuple(ended), openings, latency, findings, samples, nodes)
+        if batch == Batch():
             return False
-        self._push(Batch(tuple(ended), openings, latency, findings))
+        self._push(batch)
         return True
 
     async def _read_openings(self, boots: set[str]) -> tuple[OpeningCounts, ...]:
@@ -249,7 +270,7 @@ class Recorder:
         self._prepared.popleft()
         ended, rest = prepared.batch.ended, replace(prepared.batch, ended=())
         if rest != Batch():
-            log.error("the store refuses opening counts, latency counts or findings; they are dropped", error=str(error))
+            log.error("the store refuses counts, findings or samples; they are dropped", error=str(error))
         half = len(ended) // 2
         if half:
             self._push(Batch(ended[:half]))
@@ -257,7 +278,7 @@ class Recorder:
         elif ended:
             bare = replace(
                 ended[0], ending=Ending.LOST, reason=Lost.STORE_FAILED, unit=None, tolerated=(), differences=(), example=None,
-                epoch="", primary_ms=None, candidate_ms=None,
+                epoch="", primary_ms=None, candidate_ms=None, judged=None, suppressed=(),
             )  # fmt: skip
             log.error("the store refuses one exchange; it is counted as lost", route=bare.route, error=str(error))
             self._push(Batch((bare,)))

@@ -1,15 +1,18 @@
-"""Watches every route for relations between fields that only the candidate's answers have, and reports each once per epoch."""
+"""Watches every route for relations that one pair cannot show, and reports each once per epoch: a field that equals another in the
+candidate's answers only, and a constant offset or factor behind a mask.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from differ.facts import Atom
+from differ.field_relations import RelationCounts
+from differ.field_rows import field_rows
+from differ.masked_relations import MaskedRelations
 from shadow.comparison import Compared
-from shadow.fields import field_rows
-from shadow.relations import Relation, RelationCounts
 from store.records import Finding
 from traffic.message import Answer, Response, Side
 
@@ -18,11 +21,36 @@ LOOK_EVERY = 10
 REPORT_EVERY = 50
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A relation as it stands: where, what, in how many answers, in words."""
+
+    path: str
+    kind: str
+    answers: int
+    detail: str
+
+
 @dataclass(slots=True)
 class _Watched:
-    counts: RelationCounts = field(default_factory=RelationCounts)
+    fields: RelationCounts = field(default_factory=RelationCounts)
+    masked: MaskedRelations = field(default_factory=MaskedRelations)
     answers: int = 0
     reported: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def seen(self) -> Iterator[_Seen]:
+        for relation in self.fields.found():
+            detail = (
+                f"{relation.field} equals {relation.other} in all {relation.answers} answers of the candidate and in none of "
+                f"{relation.primary_answers} of the primary"
+            )
+            yield _Seen(relation.field, f"equals {relation.other}", relation.answers, detail)
+        for hidden in self.masked.found():
+            detail = (
+                f"{hidden.rule} hides {hidden.path}, where the candidate's value is the primary's with {hidden.relation} in "
+                f"{hidden.holds} of {hidden.answers} answers: that is no noise"
+            )
+            yield _Seen(hidden.path, f"{hidden.relation} behind {hidden.rule}", hidden.holds, detail)
 
 
 class RelationWatch:
@@ -42,29 +70,26 @@ class RelationWatch:
             watched = self._watched[key] = _Watched()
             if len(self._watched) > MAX_ROUTES:
                 self._watched.popitem(last=False)
-        watched.counts.observe(Side.PRIMARY, field_rows(made.primary_body or b""))
-        watched.counts.observe(Side.CANDIDATE, field_rows(made.candidate_body or b""))
+        watched.fields.observe(Side.PRIMARY, field_rows(made.primary_body or b""))
+        watched.fields.observe(Side.CANDIDATE, field_rows(made.candidate_body or b""))
+        watched.masked.observe(made.judgement.masked)
         watched.answers += 1
         if watched.answers % LOOK_EVERY:
             return []
         findings = []
-        for relation in watched.counts.found():
-            before = watched.reported.get((relation.field, relation.other))
-            if before is None or relation.answers - before >= REPORT_EVERY:
-                watched.reported[(relation.field, relation.other)] = relation.answers
-                findings.append(self._finding(made, relation, relation.answers - (before or 0)))
+        for seen in watched.seen():
+            before = watched.reported.get((seen.path, seen.kind))
+            if before is None or seen.answers - before >= REPORT_EVERY:
+                watched.reported[(seen.path, seen.kind)] = seen.answers
+                findings.append(self._finding(made, seen, seen.answers - (before or 0)))
         return findings
 
-    def _finding(self, made: Compared, relation: Relation, count: int) -> Finding:
+    def _finding(self, made: Compared, seen: _Seen, count: int) -> Finding:
         assert isinstance(made.primary, Response)
         assert isinstance(made.candidate, Response)
         statuses = f"{made.primary.status}/{made.candidate.status}"
-        detail = (
-            f"{relation.field} equals {relation.other} in all {relation.answers} answers of the candidate and in none of "
-            f"{relation.primary_answers} of the primary"
-        )
-        atom = Atom(made.exchange.route, statuses, "relation", relation.field, f"equals {relation.other}", "")
-        return Finding(atom, self._now(), count, detail, made.epoch)
+        atom = Atom(made.exchange.route, statuses, "relation", seen.path, seen.kind, "")
+        return Finding(atom, self._now(), count, seen.detail, made.epoch)
 
 
 def _is_ok(answer: Answer) -> bool:

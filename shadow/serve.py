@@ -14,6 +14,7 @@ import structlog
 
 from gate.policy import policy_for
 from rules.model import RuleSet
+from rules.subset import names, version_of
 from settings.model import Settings
 from shadow.alarms import Alarms
 from shadow.asking_again import AskingAgain
@@ -24,6 +25,7 @@ from shadow.builds import Builds
 from shadow.channel import Channel, Connection
 from shadow.copy_request import marker_value
 from shadow.current_epochs import CurrentEpochs
+from shadow.data_nodes import learn_data_nodes
 from shadow.dispatch import Dispatch
 from shadow.endings import Endings, ExampleOffers
 from shadow.faults import Outage
@@ -40,6 +42,8 @@ from shadow.recorder import Recorder
 from shadow.relation_watch import RelationWatch
 from shadow.retention import keep_to_retention
 from shadow.rollback_watch import RollbackWatch
+from shadow.rule_alarms import RuleAlarms
+from shadow.rule_samples import RuleSamples
 from shadow.worker import Worker
 from store.database import Store
 from store.tasks import spawn
@@ -109,16 +113,23 @@ class Shadow:
         writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._recorder = Recorder(store, self._held, self._reconciliation.openings, writer, keep, now)
         header = settings.candidate.build_header
-        judging = Judging(rules, frozenset({header.lower()}), now)
+        identity = frozenset({header.lower()})
+        self._judging = judging = Judging(rules, identity, now)
+        versions = {name: version_of(rules, name) for name in names(rules)}
         copies = Copies(self._ways, bridge, routes, frozenset(mirror.methods))
         again = AskingAgain(copies.send, judging, AskBudget(clock), NoisePlaces(clock))
         redactor = Redactor(settings.redact.headers, settings.redact.json_paths, key)
-        endings = Endings(redactor, rules.digest, policy.unit_window_s, ExampleOffers(clock, keep * 2), Modes(clock), now)
+        offers = ExampleOffers(clock, keep * 2)
+        endings = Endings(redactor, rules.digest, policy.unit_window_s, offers, Modes(clock), now, versions)
+        self._samples = RuleSamples(rules, versions, identity, judging, endings, self._recorder.add_samples, now, clock, keep)
+        self._rule_alarms = RuleAlarms(store, rules, versions, now)
         self._alarms = Alarms(self._tell, store, policy, key, now, clock)
         observers = Observers(
             LatencyWatch(policy, now, store.evidence),
             RelationWatch(now),
             RollbackWatch(policy, now),
+            self._samples,
+            judging.key_names,
             self._recorder,
             self._alarms.sound,
         )
@@ -169,6 +180,9 @@ class Shadow:
             spawn(self._reconciliation.sweep(), "books of dead proxies"),
             spawn(self._close_units(), "evidence units"),
             spawn(keep_to_retention(self._store, self._retention, self._now), "retention"),
+            spawn(self._samples.run(), "what rules hide"),
+            spawn(self._rule_alarms.run(), "alarms of rules"),
+            spawn(learn_data_nodes(self._store, self._judging.key_names), "data nodes"),
             spawn(self._alarms.renew(lambda: bool(self._channel.connections)), "leases of canaries"),
         ]
 

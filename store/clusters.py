@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from differ.facts import Atom
+from store.data_nodes import named_over, read_data_nodes
 from store.examples import links_of, write_examples
 from store.records import ClusterRow, DifferenceText, Ended, Example, Finding
 from store.schema import Cluster, ClusterClient
@@ -50,9 +51,11 @@ async def write_clusters(
     connection: AsyncConnection, ended: Iterable[Ended], findings: Sequence[Finding], keep_examples: int
 ) -> None:
     """Counts each distinct atom of an exchange once, and keeps at most `keep_examples` examples in each cluster."""
+    ended = list(ended)
+    nodes = await read_data_nodes(connection, {row.route for row in ended if row.differences})
     sightings: dict[str, _Sighting] = {}
     for row in ended:
-        for atom, difference in {item.atom: item for item in reversed(row.differences)}.items():
+        for atom, difference in {named_over(item.atom, nodes): item for item in reversed(row.differences)}.items():
             sighting = sightings.setdefault(atom.cluster_id, _Sighting(atom))
             sighting.add(row.at, row.count, row.example, row.client, detail=_in_words(difference))
     for finding in findings:

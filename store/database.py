@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from differ.rule_use import LoadedRule, RuleUsage
 from gate.facts import Decision, Evidence, RouteStanding
-from store import accounts, audit, clusters, engine, evidence, examples, overview, standings, tallies, units, upkeep
+from store import (
+    accounts,
+    audit,
+    clusters,
+    data_nodes,
+    engine,
+    evidence,
+    examples,
+    overview,
+    rule_uses,
+    standings,
+    tallies,
+    units,
+    upkeep,
+)
 from store.errors import StoreError, checked_url
 from store.records import AuditRow, Batch, ClusterRow, Example, MinuteRow, RouteRow
 from store.writer import Token, write_batch
@@ -99,9 +115,10 @@ class Store:
             return await clusters.read_clusters(connection, route)
 
     async def cluster(self, cluster_id: str) -> ClusterRow | None:
-        """One cluster, None where there is none of that id."""
+        """One cluster, None where there is none of that id. An id that was merged into another cluster leads there."""
         async with self.reading() as connection:
-            return next(iter(await clusters.read_clusters(connection, cluster_id=cluster_id)), None)
+            current = await data_nodes.current_id(connection, cluster_id)
+            return next(iter(await clusters.read_clusters(connection, cluster_id=current)), None)
 
     async def example(self, example_id: str) -> Example | None:
         """One example, None where it is not kept (any more)."""
@@ -109,9 +126,9 @@ class Store:
             return await examples.read_example(connection, example_id)
 
     async def examples(self, cluster_id: str) -> list[Example]:
-        """A cluster's examples, oldest first."""
+        """A cluster's examples, oldest first. An id that was merged into another cluster leads there."""
         async with self.reading() as connection:
-            return await examples.read_examples(connection, cluster_id)
+            return await examples.read_examples(connection, await data_nodes.current_id(connection, cluster_id))
 
     async def minutes(self, route: str, since: float) -> list[MinuteRow]:
         """A route's verdicts and candidate errors per minute from `since` (Unix seconds) on, oldest first."""
@@ -119,9 +136,25 @@ class Store:
             return await tallies.read_minutes(connection, route, since)
 
     async def rule_hits(self) -> list[tuple[str, str, int]]:
-        """(rule, route, count), most frequent first."""
+        """(rule, route, responses), most frequent first."""
         async with self.reading() as connection:
-            return await tallies.read_rule_hits(connection)
+            return await rule_uses.read_rule_hits(connection)
+
+    async def rule_usage(self) -> RuleUsage:
+        """What is known of the use of rules, for `differ.audit`."""
+        async with self.reading() as connection:
+            return await rule_uses.read_rule_usage(connection)
+
+    async def note_loaded(self, loaded: Sequence[LoadedRule]) -> None:
+        """Notes which versions of rules a shadow has loaded: an audit counts from then on."""
+        async with self.writing() as connection:
+            await rule_uses.write_loaded(connection, loaded)
+
+    async def data_nodes(self) -> list[tuple[str, str]]:
+        """(route, generalised path) of the nodes whose names are data."""
+        async with self.reading() as connection:
+            found = await data_nodes.read_data_nodes(connection)
+        return sorted((route, node) for route, nodes in found.items() for node in nodes)
 
     async def audit(self, limit: int) -> list[AuditRow]:
         """The newest links of the audit chain, newest first."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.errors import StoreError
 from store.example_codec import DamagedExample, pack_example, unpack_example
 from store.records import Example
-from store.schema import ExampleLink, StoredExample
+from store.schema import ExampleLink, RuleExample, StoredExample
 from store.upsert import upsert
 
 _IN_ONE_QUERY = 500
@@ -45,12 +45,7 @@ async def write_examples(connection: AsyncConnection, offers: Mapping[str, Seque
         added[cluster_id] = [link for link in kept if link[1] not in known]
         stays = {example_id for _, example_id in kept}
         dropped += [(cluster_id, example_id) for _, example_id in old if example_id not in stays]
-    rows = []
-    for example_id in sorted({example_id for links in added.values() for _, example_id in links}):
-        example = given[example_id]
-        blob, digest = pack_example(example)
-        rows.append({"id": example_id, "route": example.route, "at": example.at, "digest": digest, "blob": blob})
-    await upsert(connection, StoredExample, rows)
+    await insert_examples(connection, [given[name] for name in sorted({name for new in added.values() for _, name in new})])
     links = [
         {"cluster_id": cluster_id, "example_id": example_id, "at": at}
         for cluster_id, new in added.items()
@@ -65,9 +60,21 @@ async def write_examples(connection: AsyncConnection, offers: Mapping[str, Seque
         await drop_orphans(connection, sorted({example_id for _, example_id in dropped}))
 
 
+async def insert_examples(connection: AsyncConnection, examples: Sequence[Example]) -> None:
+    """Stores examples of distinct ids; one that is there stays as it is. Whoever calls links them in the same transaction."""
+    rows = []
+    for example in examples:
+        blob, digest = pack_example(example)
+        rows.append({"id": example.id, "route": example.route, "at": example.at, "digest": digest, "blob": blob})
+    await upsert(connection, StoredExample, rows)
+
+
 async def drop_orphans(connection: AsyncConnection, example_ids: Sequence[str] | None = None) -> int:
-    """Deletes the examples, or those of `example_ids`, that no cluster keeps."""
-    linked = select(ExampleLink.example_id).where(ExampleLink.example_id == StoredExample.id).exists()
+    """Deletes the examples, or those of `example_ids`, that no cluster and no rule keeps."""
+    linked = or_(
+        select(ExampleLink.example_id).where(ExampleLink.example_id == StoredExample.id).exists(),
+        select(RuleExample.example_id).where(RuleExample.example_id == StoredExample.id).exists(),
+    )
     orphans = select(StoredExample.id).where(~linked).order_by(StoredExample.id).with_for_update()
     if example_ids is not None:
         orphans = orphans.where(StoredExample.id.in_(example_ids))

@@ -10,8 +10,9 @@ from store.buckets import quantile
 from store.clusters import count_clusters
 from store.evidence import count_routes, read_evidence
 from store.records import RouteRow
+from store.rule_uses import read_rule_hits
 from store.standings import read_standings
-from store.tallies import read_latencies, read_rule_hits
+from store.tallies import read_latencies
 from traffic.ledger import Ledger
 from traffic.message import Side
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from differ.facts import Atom
+from differ.rule_use import HiddenPlace, RuleTally, Suppressed
 from gate.facts import Evidence, RouteStanding
 from traffic.ledger import Ledger
 from traffic.message import Answer, Request
@@ -67,6 +68,10 @@ class Ended:
     """More than 1 only for `lost` and `skipped`, where nothing else is known of the exchanges."""
     example: Example | None = None
     """Offered for every cluster of `differences`; the store keeps at most `keep_examples` per cluster."""
+    judged: tuple[int, str] | None = None
+    """Status and media type of the primary's answer, by which rules' scopes go; None where rules were not asked."""
+    suppressed: tuple[Suppressed, ...] = ()
+    """More about the names in `tolerated`; a name that is not here counts as version "" with one difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +111,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSample:
+    """What a sample showed of one version of a rule on one route: increments, and examples of what it hid, redacted."""
+
+    tally: RuleTally
+    places: tuple[HiddenPlace, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction writes."""
+    """What one transaction writes. `data_nodes` are (route, generalised path) of nodes whose names turned out to be data."""
 
     ended: tuple[Ended, ...] = ()
     openings: tuple[OpeningCounts, ...] = ()
     latency: tuple[LatencyCounts, ...] = ()
     findings: tuple[Finding, ...] = ()
+    samples: tuple[RuleSample, ...] = ()
+    data_nodes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,13 +164,69 @@ class LatencyPair(Base):
     candidate_slow_only: Mapped[int] = _count()
 
 
-class RuleHit(Base):
-    """How often a rule, preset or normaliser explained a difference."""
+class RuleUse(Base):
+    """What one version of a rule, preset or `drop_query` did on one route (differ.rule_use.RuleTally). `count`: responses."""
 
-    __tablename__ = "rule_hit"
+    __tablename__ = "rule_use"
     rule: Mapped[str] = _key()
+    version: Mapped[str] = _key()
     route: Mapped[str] = _route()
     count: Mapped[int] = _count()
+    differences: Mapped[int] = _count()
+    first_at: Mapped[float | None] = mapped_column(Float(53))
+    last_at: Mapped[float | None] = mapped_column(Float(53))
+    matched: Mapped[int] = _count()
+    sampled: Mapped[int] = _count()
+    alone: Mapped[int] = _count()
+    needed: Mapped[int] = _count()
+    covered: Mapped[int] = _count()
+
+
+class RuleDay(Base):
+    """Responses in which a rule explained something, per UTC day; pruned by age."""
+
+    __tablename__ = "rule_day"
+    rule: Mapped[str] = _key()
+    version: Mapped[str] = _key()
+    route: Mapped[str] = _route()
+    day: Mapped[int] = _number()
+    count: Mapped[int] = _count()
+
+
+class JudgedDay(Base):
+    """Responses judged per UTC day, by what scopes of rules ask for: out of how many a rule explained something. Pruned by age."""
+
+    __tablename__ = "judged_day"
+    route: Mapped[str] = _route()
+    status: Mapped[int] = _number()
+    media: Mapped[str] = _key()
+    day: Mapped[int] = _number()
+    count: Mapped[int] = _count()
+
+
+class RulePlace(Base):
+    """Where a version of a rule hid something in the sample, up to a bound. `id` is a hash of everything but the count."""
+
+    __tablename__ = "rule_place"
+    id: Mapped[str] = _key()
+    rule: Mapped[str] = mapped_column(KeyText(), index=True)
+    version: Mapped[str] = mapped_column(KeyText())
+    route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES))
+    aspect: Mapped[str] = mapped_column(SafeText)
+    path: Mapped[str] = mapped_column(SafeText)
+    kind: Mapped[str] = mapped_column(SafeText)
+    note: Mapped[str] = mapped_column(SafeText)
+    count: Mapped[int] = _count()
+
+
+class RuleLoaded(Base):
+    """The versions of rules that shadows had loaded, and from when to when."""
+
+    __tablename__ = "rule_loaded"
+    rule: Mapped[str] = _key()
+    version: Mapped[str] = _key()
+    first_at: Mapped[float] = mapped_column(Float(53))
+    last_at: Mapped[float] = mapped_column(Float(53))
 
 
 class Cluster(Base):
@@ -217,6 +273,35 @@ class ExampleLink(Base):
     example_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("example.id", ondelete="CASCADE"), primary_key=True)
     at: Mapped[float] = mapped_column(Float(53))
     __table_args__ = (Index(None, "example_id"),)
+
+
+class RuleExample(Base):
+    """The examples of what a version of a rule hides on a route: those of the lowest ranks."""
+
+    __tablename__ = "rule_example"
+    rule: Mapped[str] = _key()
+    version: Mapped[str] = _key()
+    route: Mapped[str] = _route()
+    example_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("example.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[float] = mapped_column(Float(53))
+    __table_args__ = (Index(None, "example_id"),)
+
+
+class DataNode(Base):
+    """A node of a route's bodies whose names are data (differ.key_names): its clusters are one."""
+
+    __tablename__ = "data_node"
+    route: Mapped[str] = _route()
+    node: Mapped[str] = mapped_column(KeyText(600), primary_key=True)
+
+
+class ClusterAlias(Base):
+    """Under which id a cluster goes on that was merged into another one: links to the old id stay good."""
+
+    __tablename__ = "cluster_alias"
+    id: Mapped[str] = _key()
+    cluster_id: Mapped[str] = mapped_column(KeyText(), index=True)
 
 
 class Standing(Base):

@@ -1,4 +1,4 @@
-"""Counters that add up from any number of writers in any order: verdicts, latencies, rule hits."""
+"""Counters that add up from any number of writers in any order: verdicts and latencies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.buckets import bucket_of
 from store.records import Ended, LatencyCounts, MinuteRow
-from store.schema import LatencyBucket, LatencyPair, RuleHit, Tally, VerdictTotal
+from store.schema import LatencyBucket, LatencyPair, Tally, VerdictTotal
 from store.upsert import table_of, upsert
 from traffic.message import Side
 from traffic.outcome import Ending
@@ -20,11 +20,10 @@ ALL_HOURS = -1
 
 
 async def write_tallies(connection: AsyncConnection, ended: Iterable[Ended]) -> None:
-    """Counts verdicts and candidate errors, latencies and rule hits of the exchanges that were compared or failed."""
+    """Counts verdicts and candidate errors, and latencies, of the exchanges that were compared or failed."""
     minutes: dict[tuple[str, int, str, str], int] = defaultdict(int)
     totals: dict[tuple[str, str, str], int] = defaultdict(int)
     latencies: dict[tuple[str, str, int, str, int], int] = defaultdict(int)
-    hits: dict[tuple[str, str], int] = defaultdict(int)
     for row in ended:
         if row.ending not in (Ending.COMPARED, Ending.CANDIDATE_ERROR):
             continue
@@ -35,8 +34,6 @@ async def write_tallies(connection: AsyncConnection, ended: Iterable[Ended]) -> 
             if ms is not None:
                 for hour in (ALL_HOURS, int(row.at // 3600)):
                     latencies[row.route, row.epoch, hour, side.value, bucket_of(ms)] += row.count
-        for rule in set(row.tolerated):
-            hits[rule, row.route] += row.count
     await upsert(
         connection,
         Tally,
@@ -55,7 +52,6 @@ async def write_tallies(connection: AsyncConnection, ended: Iterable[Ended]) -> 
         [{"route": r, "epoch": e, "hour": h, "side": s, "bucket": b, "count": n} for (r, e, h, s, b), n in latencies.items()],
         count="add",
     )
-    await upsert(connection, RuleHit, [{"rule": rule, "route": r, "count": n} for (rule, r), n in hits.items()], count="add")
 
 
 async def write_latency_pairs(connection: AsyncConnection, pairs: Sequence[LatencyCounts]) -> None:
@@ -98,15 +94,6 @@ async def read_minutes(connection: AsyncConnection, route: str, since: float) ->
     for minute, verdict, count in found:
         minutes.setdefault(minute * 60, {})[verdict] = int(count)
     return [MinuteRow(at, verdicts) for at, verdicts in minutes.items()]
-
-
-async def read_rule_hits(connection: AsyncConnection, route: str | None = None) -> list[tuple[str, str, int]]:
-    """(rule, route, count), most frequent first."""
-    query = select(RuleHit.rule, RuleHit.route, RuleHit.count)
-    if route is not None:
-        query = query.where(RuleHit.route == route)
-    found = await connection.execute(query.order_by(RuleHit.count.desc(), RuleHit.rule, RuleHit.route))
-    return [(rule, label, int(count)) for rule, label, count in found]
 
 
 async def read_latencies(connection: AsyncConnection, route: str | None = None) -> dict[tuple[str, str, str], dict[int, int]]:

@@ -7,15 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.accounts import read_ledgers
 from store.audit import audit_problems
+from store.clusters import MAX_CLIENTS
+from store.data_nodes import merge_clusters
 from store.example_codec import DamagedExample, unpack_example
 from store.examples import drop_orphans
+from store.rule_uses import prune_rule_uses
 from store.schema import ExampleLink, LatencyBucket, StoredExample, Tally
 from store.standings import damaged_decisions
 from store.tallies import ALL_HOURS
 
 
 async def prune(connection: AsyncConnection, before: float) -> int:
-    """Deletes examples, minutes and hourly latencies older than `before` (Unix seconds). Returns how many rows.
+    """Deletes examples, minutes, days of rules and hourly latencies older than `before` (Unix seconds). Returns how many rows.
 
     Counters, evidence, ledger, clusters, decisions and the audit stay: they do not grow with traffic.
     """
@@ -26,6 +29,8 @@ async def prune(connection: AsyncConnection, before: float) -> int:
         delete(ExampleLink).where(ExampleLink.at < before),
     ):
         gone += (await connection.execute(statement)).rowcount
+    gone += await prune_rule_uses(connection, before)
+    await merge_clusters(connection, None, 1, MAX_CLIENTS)  # those of writers that did not know of a merge at the same moment
     return gone + await drop_orphans(connection)
 
 

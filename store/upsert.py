@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Table, case
+from sqlalchemy import ColumnElement, Table, case, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +22,7 @@ def table_of(model: type[Base]) -> Table:
 
 async def upsert(connection: AsyncConnection, model: type[Base], rows: Sequence[Row], **rules: Rule) -> None:
     """Inserts `rows`; where a row's key is there already, each column named in `rules` is added to, raised, lowered, set, or
-    set unless the new value is empty text.
+    set unless the new value is empty text. What is unknown (None) is neither higher nor lower than anything.
 
     Without rules an existing row stays as it is. The rows' keys must be distinct.
     """
@@ -43,9 +43,9 @@ def _combined(rule: Rule, old: ColumnElement[Any], new: ColumnElement[Any]) -> C
     if rule == "add":
         return old + new
     if rule == "max":
-        return case((new > old, new), else_=old)
+        return case((or_(old.is_(None), new > old), new), else_=old)
     if rule == "min":
-        return case((new < old, new), else_=old)
+        return case((or_(old.is_(None), new < old), new), else_=old)
     if rule == "fill":
         return case((new != "", new), else_=old)
     return new

@@ -9,8 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.accounts import lock_boots, write_ends, write_openings
-from store.clusters import write_clusters
+from store.clusters import MAX_CLIENTS, write_clusters
+from store.data_nodes import write_data_nodes
 from store.records import Batch, Ended
+from store.rule_uses import write_rule_examples, write_rule_uses
 from store.schema import Writer
 from store.tallies import write_latency_pairs, write_tallies
 from store.units import due_pairs, fold, write_epochs, write_units
@@ -32,12 +34,15 @@ async def write_batch(
     await write_ends(connection, ended)
     await write_openings(connection, [opening for opening in batch.openings if opening.boot not in closed])
     await write_tallies(connection, ended)
+    await write_rule_uses(connection, ended, batch.samples)
     await write_latency_pairs(connection, batch.latency)
     await write_units(connection, ended, closed_until, max_open_units)
     if closed_until:
         now = max(row.at for row in ended)
         await fold(connection, await due_pairs(connection, now) & set(closed_until), now)
+    await write_data_nodes(connection, batch.data_nodes, keep_examples, MAX_CLIENTS)
     await write_clusters(connection, ended, batch.findings, keep_examples)
+    await write_rule_examples(connection, batch.samples, keep_examples)
 
 
 async def _was_written(connection: AsyncConnection, token: Token) -> bool:

@@ -4,11 +4,15 @@ import streamlit as st
 
 from dashboard import answers, tables
 from dashboard.figures import moment
+from dashboard.reads import cluster as cluster_of
 from dashboard.reads import clusters, examples
 
 st.title("Mismatches")
 known = {row.id: row for row in clusters()}
 chosen = st.query_params.get("cluster", "")
+if chosen and chosen not in known:
+    merged = cluster_of(chosen)
+    chosen = merged.id if merged is not None else chosen
 if chosen not in known:
     if chosen:
         st.warning("There is no cluster of that id (any more). These are the ones there are:")

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import charts, tables
-from dashboard.reads import ledgers, route_names, route_views
+from dashboard import charts, rule_tables, tables
+from dashboard.reads import ledgers, route_names, route_views, rule_lines
 from dashboard.session import REFRESH_S, current_policy
 from traffic.ledger import Ledger
 
@@ -22,6 +22,7 @@ def figures() -> None:
     views = route_views()
     total = sum(ledgers().values(), Ledger())
     tables.totals(views, total)
+    rule_tables.alarms_of(rule_lines())
     if not views:
         st.info("No traffic has been compared yet. Send requests through the proxy; routes appear here as they are judged.")
         return

@@ -7,9 +7,10 @@ from functools import lru_cache
 from importlib.resources import files
 
 from rules.entry import read_rule
-from rules.errors import RuleError
+from rules.errors import Problems
+from rules.kinds import Text
 from rules.model import PresetUse, Rule
-from rules.nodes import parse_yaml
+from rules.nodes import Node, parse_yaml
 from rules.reading import Reader
 
 NAMES = (
@@ -46,18 +47,17 @@ def preset(name: str) -> Preset:
         raise KeyError(name)
     file = f"rules/presets/{name}.yaml"
     text = files("rules").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
-    problems: list[str] = []
-    reader = Reader(parse_yaml(file, text), "", problems)
+    problems = Problems()
+    reader = Reader(parse_yaml(file, text, problems) or Node(file), "", problems)
     rules = []
     for index, node in enumerate(reader.nodes("rules")):
         rule = read_rule(node, f"{name}[{index}]", problems, strict=False, preset=name)
         if rule is not None:
             rules.append(rule)
-    made = Preset(name, reader.text("reason"), reader.text("risk"), reader.text("fix"), tuple(rules))
+    reason, risk, fix = (Text(lines=True).read(reader, key) for key in ("reason", "risk", "fix"))
     reader.finish(("reason", "risk", "fix", "rules"))
-    if problems:
-        raise RuleError(problems)
-    return made
+    problems.refuse()
+    return Preset(name, reason, risk, fix, tuple(rules))
 
 
 def rules_of(use: PresetUse) -> tuple[Rule, ...]:

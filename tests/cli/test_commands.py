@@ -116,50 +116,6 @@ def test_unknown_example_names_the_way_to_find_one(folder: Path, run) -> None:  
     assert "`paritygate mismatches` lists them" in err
 
 
-def test_compare_judges_two_files(tmp_path: Path, run) -> None:  # type: ignore[no-untyped-def]
-    a, b = tmp_path / "a.http", tmp_path / "b.http"
-    a.write_bytes(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"price": "12.50", "id": 1}')
-    b.write_bytes(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{"id":1,"price":12.5}')
-    code, out, _ = run("compare", str(a), str(b), "--json")
-    assert code == 1
-    assert json.loads(out)["paths"] == ["$.price"]
-    assert run("compare", str(a), str(a))[0] == 0
-    assert run("compare", str(a), str(b), "--preset", "decimal-string-number")[0] == 0
-
-
-def test_compare_of_a_missing_file_exits_2(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, _, err = run("compare", str(tmp_path / "no"), str(tmp_path / "no"))
-    assert code == 2
-    assert "cannot be read" in err
-
-
-def test_case_file_gets_one_line_out_per_line_in(tmp_path: Path, run) -> None:  # type: ignore[no-untyped-def]
-    answer = {"status": 200, "headers": [["Content-Type", "application/json"]], "body": "{}"}
-    case = {
-        "name": "same",
-        "request": {"method": "GET", "path": "/"},
-        "primary": answer,
-        "candidate": answer,
-        "expected": "match",
-    }
-    path = tmp_path / "cases.jsonl"
-    path.write_text(json.dumps(case) + "\n")
-    code, out, _ = run("compare", "--cases", str(path))
-    assert (code, json.loads(out)) == (0, {"name": "same", "verdict": "match", "paths": [], "tolerated": []})
-
-    path.write_text(json.dumps(case) + "\n" + "not json\n")
-    code, out, _ = run("compare", "--cases", str(path))
-    assert code == 2
-    assert [json.loads(line)["verdict"] for line in out.splitlines()] == ["match", "error"]
-
-    path.write_text(json.dumps({**case, "expected": "mismatch"}))
-    assert run("compare", "--cases", str(path))[0] == 1
-
-
-def test_all_published_cases_get_their_expected_verdicts(run) -> None:  # type: ignore[no-untyped-def]
-    assert run("compare", "--cases", str(ROOT / "tests/differ/data/differ.jsonl"))[0] == 0
-
-
 def test_doctor_names_unreachable_backends_and_exits_4(folder: Path, run) -> None:  # type: ignore[no-untyped-def]
     path = folder / "paritygate.toml"
     path.write_text(path.read_text().replace(":8001", ":9").replace(":8002", ":19"))

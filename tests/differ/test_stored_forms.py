@@ -80,3 +80,17 @@ def test_decoded_bodies_are_none_over_the_cap() -> None:
 )
 def test_an_unreadable_case_is_an_error_line(case: object) -> None:
     assert judge_case(case, date(2026, 1, 1))["verdict"] == "error"  # type: ignore[arg-type]
+
+
+def test_interim_answers_come_before_the_answer() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+    made = parse_response(interim + b"HTTP/1.1 201 Created\r\nA: b\r\n\r\nx")
+
+    assert (made.status, made.headers, made.body) == (201, ((b"A", b"b"),), b"x")
+
+
+@pytest.mark.parametrize("size", [b"-1", b"0x3", b"+3", b"1_0", b""])
+def test_a_chunk_size_is_hexadecimal_digits_alone(size: bytes) -> None:
+    with pytest.raises(ValueError, match="hexadecimal"):
+        parse_response(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nabc\r\n0\r\n\r\n")

@@ -11,6 +11,8 @@ from shadow_backends import Act, Backend, always, answer, backend
 from shadow_stage import Proxy, configured, running, until
 from shadow_store import ListStore
 
+from rules.load import EMPTY
+from rules.model import RuleSet
 from settings.model import Settings
 from store.records import Ended
 from traffic.message import Response
@@ -20,13 +22,19 @@ Script = Callable[[Proxy, ListStore, Backend, Backend, Settings], Awaitable[None
 
 
 def play(
-    folder: Path, primary: Act, candidate: Act, script: Script, routes: RouteTable | None = None, **sections: dict[str, Any]
+    folder: Path,
+    primary: Act,
+    candidate: Act,
+    script: Script,
+    routes: RouteTable | None = None,
+    rules: RuleSet = EMPTY,
+    **sections: dict[str, Any],
 ) -> ListStore:
     async def scenario() -> ListStore:
         store = ListStore()
         async with backend(primary) as first, backend(candidate) as second:
             settings = configured(folder, first.url, second.url, **sections)
-            async with running(settings, store, routes):
+            async with running(settings, store, routes, rules):
                 proxy = Proxy.made(settings)
                 await proxy.connect()
                 try:

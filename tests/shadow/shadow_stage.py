@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rules.load import EMPTY
+from rules.model import RuleSet
 from settings.model import Settings
 from shadow.serve import serve
 from store.openings import OpeningsFile
@@ -33,11 +34,13 @@ def configured(folder: Path, primary: str, candidate: str, **sections: Mapping[s
 
 
 @asynccontextmanager
-async def running(settings: Settings, store: Any, routes: RouteTable | None = None) -> AsyncIterator[asyncio.Task[None]]:
+async def running(
+    settings: Settings, store: Any, routes: RouteTable | None = None, rules: RuleSet = EMPTY
+) -> AsyncIterator[asyncio.Task[None]]:
     """A shadow that is ready; cancelled (and so drained) at the end unless the test did it."""
     ready = asyncio.Event()
     table = routes if routes is not None else RouteTable([Route("GET", "/a"), Route("GET", "/items/{id}")])
-    task = spawn(serve(settings, KEY, EMPTY, store, ready.set, table), "shadow")
+    task = spawn(serve(settings, KEY, rules, store, ready.set, table), "shadow")
     waiting = spawn(ready.wait(), "ready")
     await asyncio.wait({task, waiting}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
     if task.done():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from differ.rule_use import LoadedRule, RuleUsage
 from gate.facts import Evidence
 from store.errors import StoreError
-from store.records import Batch, Ended
+from store.records import Batch, Ended, RuleSample
 
 
 class ListStore:
@@ -21,6 +23,10 @@ class ListStore:
         self.calls = 0
         self.epoch = ""
         self.pruned: list[float] = []
+        self.usage = RuleUsage()
+        self.loaded: list[LoadedRule] = []
+        self.nodes: list[tuple[str, str]] = []
+        self.refusals = 0
 
     async def write(self, batch: Batch, keep_examples: int, token: tuple[str, int] | None = None) -> None:
         self.calls += 1
@@ -56,6 +62,22 @@ class ListStore:
 
     async def evidence(self, route: str, routes_total: int | None = None) -> Evidence:
         return Evidence(route, epoch=self.epoch)
+
+    async def note_loaded(self, loaded: Sequence[LoadedRule]) -> None:
+        if self.down:
+            self.refusals += 1
+            raise StoreError("the store is down")
+        self.loaded += loaded
+
+    async def rule_usage(self) -> RuleUsage:
+        return self.usage
+
+    async def data_nodes(self) -> list[tuple[str, str]]:
+        return self.nodes
+
+    @property
+    def samples(self) -> list[RuleSample]:
+        return [item for batch in self.batches for item in batch.samples]
 
     @property
     def ended(self) -> list[Ended]:

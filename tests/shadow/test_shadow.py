@@ -12,6 +12,7 @@ from shadow_play import play
 from shadow_stage import KEY, Proxy, configured, ok, running, until
 from shadow_store import ListStore
 
+from rules.model import RuleSet
 from settings.model import Settings
 from shadow.errors import ShadowError
 from shadow.serve import Shadow
@@ -215,10 +216,10 @@ def test_back_pressure_holds_the_proxy_back_and_loses_nothing(tmp_path: Path) ->
     assert all(reason.startswith("compared:") for reason in reasons)
 
 
-class BrokenRules:
+class BrokenRules(RuleSet):
     """What no loader makes: the differ cannot work with it."""
 
-    digest = "broken"
+    remembered = None  # type: ignore[assignment]
 
 
 def test_differ_that_raises_is_counted_and_harms_nothing_else(tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_differ_that_raises_is_counted_and_harms_nothing_else(tmp_path: Path) ->
         store = ListStore()
         async with backend(always(document({"a": 1}))) as first, backend(always(document({"a": 2}))) as second:
             settings = configured(tmp_path, first.url, second.url)
-            shadow = Shadow(settings, KEY, BrokenRules(), store, RouteTable([]))  # type: ignore[arg-type]
+            shadow = Shadow(settings, KEY, BrokenRules(), store, RouteTable([]))
             await shadow.start()
             proxy = Proxy.made(settings)
             await proxy.connect()

@@ -13,8 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from differ.rule_use import RuleTally
 from store.database import StoreError, open_store
 from store.migrate import alembic_config
+from store.records import Batch, RuleSample
 from store.schema import Base
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,3 +113,52 @@ def test_a_sqlite_store_is_readable_by_its_owner_only_and_in_wal_mode(in_sqlite,
     settings, files = in_sqlite(scenario)
     assert settings == ["wal", 1, 1]
     assert files == [("store.db", 0o600), ("store.db-shm", 0o600), ("store.db-wal", 0o600)]
+
+
+def test_hits_survive_the_way_to_versions_of_rules_and_back(url) -> None:
+    """0001 to 0002 with what a store of the first release holds, down again, and up once more."""
+
+    async def scenario():
+        store = open_store(url)
+        try:
+            await store.upgrade()
+            async with store.writing() as connection:
+                await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
+                await connection.execute(
+                    text("INSERT INTO rule_hit (rule, route, count) VALUES ('r', 'GET /x', 7), ('s', 'GET /y', 1)")
+                )
+            await store.upgrade()
+            usage, hits = await store.rule_usage(), await store.rule_hits()
+            async with store.writing() as connection:
+                await connection.execute(
+                    text(
+                        "INSERT INTO rule_use (rule, version, route, count, differences, matched, sampled, alone, needed, covered) "
+                        "VALUES ('r', 'v2', 'GET /x', 3, 3, 0, 0, 0, 0, 0), ('quiet', 'v1', 'GET /x', 0, 0, 4, 0, 0, 0, 0)"
+                    )
+                )
+                await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
+                back = (await connection.execute(text("SELECT rule, route, count FROM rule_hit ORDER BY rule"))).all()
+            await store.upgrade()
+            return usage, hits, [tuple(row) for row in back], await store.rule_hits()
+        finally:
+            await store.close()
+
+    usage, hits, back, again = asyncio.run(scenario())
+    assert [(tally.rule, tally.version, tally.responses, tally.first_at) for tally in usage.tallies] == [
+        ("r", "", 7, None),
+        ("s", "", 1, None),
+    ]
+    assert hits == [("r", "GET /x", 7), ("s", "GET /y", 1)]
+    assert back == again == [("r", "GET /x", 10), ("s", "GET /y", 1)]
+
+
+def test_examples_that_only_a_rule_kept_go_with_the_table_that_kept_them(in_store, mismatch) -> None:
+    async def scenario(store):
+        rule = RuleSample(RuleTally("r", "v", "GET /x"), examples=(mismatch("rule").example,))
+        await store.write(Batch(ended=(mismatch("cluster"),), samples=(rule,)), 5)
+        async with store.writing() as connection:
+            await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
+        await store.upgrade()
+        return await store.example("rule"), await store.example("cluster") is not None, await store.check()
+
+    assert in_store(scenario) == (None, True, [])

@@ -1,7 +1,7 @@
 """Finds a field that always equals another in the candidate's answers and never in the primary's.
 
 A mask would hide such a bug: a random number that is really the id differs from the primary's as any random number does.
-Pure counting; a row is the set of scalar fields that belong to one object (`shadow.fields`).
+Pure counting; a row is the set of scalar fields that belong to one object (`differ.field_rows`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from shadow.fields import MAX_FIELDS, Row
+from differ.field_rows import MAX_FIELDS, Row
 from traffic.message import Side
 
 MIN_ANSWERS = 50
@@ -27,7 +27,7 @@ class _SideCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class FieldRelation:
     """`field` always equals `other` in the candidate's answers (`answers` of them) and in none of the primary's."""
 
     field: str
@@ -78,7 +78,7 @@ class RelationCounts:
             self._names.append(name)
         return True
 
-    def found(self) -> list[Relation]:
+    def found(self) -> list[FieldRelation]:
         """The relations proven so far. Constants prove nothing: both fields need several distinct values on the candidate."""
         relations = []
         candidate, primary = self._sides[Side.CANDIDATE], self._sides[Side.PRIMARY]
@@ -89,7 +89,7 @@ class RelationCounts:
             if len(candidate.values[pair[0]]) < MIN_DISTINCT:
                 continue
             field_name, equals = self._direction(pair)
-            relations.append(Relation(field_name, equals, count, other))
+            relations.append(FieldRelation(field_name, equals, count, other))
         return relations
 
     def _direction(self, pair: Pair) -> Pair:

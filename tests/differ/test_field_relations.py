@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from shadow.fields import field_rows
-from shadow.relations import MIN_ANSWERS, RelationCounts
+from differ.field_relations import MIN_ANSWERS, RelationCounts
+from differ.field_rows import field_rows
 from traffic.message import Side
 
 
