@@ -153,11 +153,12 @@ class BodyComparison:
                 return self._fields(fields, rule.called)
         budget = Budget(self.force.rules.limits.nodes)
         self.force.locate_dynamic(a, b, budget.spend)
-        walk = Walk(self.force, budget, self.correlations, equality, plain=plain, matching=self.matching)
+        known = self.correlations
+        walk = Walk(self.force, budget, known, equality, plain=plain, matching=self.matching)
         spent = False
         try:
             walk.walk(a, b, walk.start())
-            refute(walk, a, b)
+            refute(walk, a, b, lambda apart: Walk(self.force, Budget(budget.nodes), known, apart, plain=plain))
         except NodesSpent:
             if walk.findings.clean:
                 raise

@@ -76,14 +76,6 @@ class Correlations:
             return True
         return bool(self._forth.get(forth, MISSING) == b and self._back.get(back, MISSING) == a)
 
-    def maps(self, name: str, a: Any) -> bool:
-        """Whether the primary's id `a` is mapped to another one."""
-        return (name, a) in self._forth
-
-    def maps_back(self, name: str, b: Any) -> bool:
-        """Whether the candidate's id `b` is mapped to another one."""
-        return (name, b) in self._back
-
 
 def explains(rule: Rule, a: Any, b: Any, correlations: Correlations, spend: Callable[[int], None] | None = None) -> bool:
     """Whether `rule` explains the difference of `a` and `b`; either may be MISSING. `spend` pays for the work of patterns."""

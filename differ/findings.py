@@ -54,8 +54,8 @@ class Findings:
     """The first MAX_MASKED leaves that rules explained."""
     correlated: list[tuple[Rule, Any, Any, Location]] = field(default_factory=list)
     """The pairs that `correlate` rules took for one id each."""
-    excused: list[tuple[str, Any, Any]] = field(default_factory=list)
-    """The unequal pairs at places of `correlate` rules, with the name of the mapping, that another rule explained."""
+    met: set[tuple[str, str, Any]] = field(default_factory=set)
+    """Ids at places of `correlate` rules that stand for themselves: name of the mapping, type, id. Kept by close walks only."""
     whole: set[Location] = field(default_factory=set)
     """Nodes of which every child differs."""
     _kept: dict[_Key, Found] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Findings:
         self.applied |= other.applied
         self.whole |= other.whole
         self.correlated += other.correlated
-        self.excused += other.excused
+        self.met |= other.met
         self.masked.extend(other.masked[: MAX_MASKED - len(self.masked)])
 
 

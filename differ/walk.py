@@ -53,7 +53,8 @@ class Walk:
         self.depth = force.rules.limits.depth
         self.simple = not force.has_exact
         """No `exact` anywhere: representation normalisers hold at every place."""
-        self.correlates = force.chosen.has_correlate
+        self.closely = False
+        """Whether no leaf is passed over, and ids that stand for themselves are noted (differ.correlated)."""
         self.places = Places(force)
         self.child = self.places.child
         self.matching = matching
@@ -144,15 +145,18 @@ class Walk:
         self.budget.spend(len(a))
         depth, simple, same, spelled = len(place.location), self.simple, self.equality.same, self.spelling.same
         trusting, batching = self.equality.trusting, self.equality.fast and depth <= SHORTCUT_DEPTH
+        closely = self.closely
         ones: list[Any] = []
         others: list[Any] = []
         keys: list[str] = []
         for key, va in a.items():
             vb = b.get(key, MISSING)
-            if va is vb:
-                continue
             kind = type(va)
-            if kind is dict or kind is list:
+            if closely:
+                pass
+            elif va is vb:
+                continue
+            elif kind is dict or kind is list:
                 if kind is not type(vb) or (trusting and kind is list and len(va) > _LONG):
                     pass  # the walk compares the elements of a long list anyway: one pass is enough
                 elif not batching:
@@ -171,7 +175,7 @@ class Walk:
             if vb is MISSING:
                 lacking = True
                 self.one_sided(va, MISSING, place, key)
-            elif simple and kind is not dict and kind is not list and type(vb) not in _CONTAINERS:
+            elif simple and not closely and kind is not dict and kind is not list and type(vb) not in _CONTAINERS:
                 self.budget.spend(NODE)
                 self.unlike(va, vb, below)
             else:
@@ -212,12 +216,11 @@ class Walk:
 
     def leaf(self, a: Any, b: Any, place: Place) -> None:
         """Two values that cannot be walked further."""
-        if place.guard is None:
-            if self.spelling.same(a, b, self.findings):
-                return
-        elif self.spelling.exactly(a, b):
-            return
-        self.unlike(a, b, place)
+        equal = self.spelling.same(a, b, self.findings) if place.guard is None else self.spelling.exactly(a, b)
+        if equal:
+            self._meet(a, place)
+        else:
+            self.unlike(a, b, place)
 
     def unlike(self, a: Any, b: Any, place: Place) -> None:
         """Two leaves that are not the same value in two spellings: rules explain them, or they are a difference."""
@@ -226,8 +229,8 @@ class Walk:
             if rule.action in _BLOCKED or (hiding is not None and rule.action == "correlate"):
                 continue
             if explains(rule, a, b, self.correlations, self.budget.spend):
-                if self.correlates:
-                    self._note_correlated(rule, a, b, place)
+                if rule.action == "correlate":
+                    self.findings.correlated.append((rule, a, b, place.location))
                 self._explained(rule, a, b, place)
                 return
         if hiding is not None:
@@ -236,12 +239,10 @@ class Walk:
         kind = "removed" if b is MISSING else "added" if a is MISSING else _kind(a, b)
         self.findings.add(place.location, kind, a, b, lambda: self._note(a, b, place))
 
-    def _note_correlated(self, rule: Rule, a: Any, b: Any, place: Place) -> None:
-        named = rule.bijection if rule.action == "correlate" else None
-        if named is not None:
-            self.findings.correlated.append((rule, a, b, place.location))
-        others = [other.bijection for other in place.here if other.action == "correlate"]
-        self.findings.excused += [(other, a, b) for other in others if other != named]
+    def _meet(self, a: Any, place: Place) -> None:
+        """Notes an id that stands for itself at a place of a `correlate` rule."""
+        if self.closely and type_name(a) in ("string", "number"):
+            self.findings.met |= {(rule.bijection, type_name(a), a) for rule in place.here if rule.action == "correlate"}
 
     def record(self, kind: str, a: Any, b: Any, place: Place) -> None:
         """A difference of a whole list (order, an item), which only an ignore above it explains."""

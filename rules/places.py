@@ -17,7 +17,9 @@ _COOKIE = r"[^\x00-\x20\x7f;=*]+"
 _TARGET = rf"(body|status|header: *{_HEADER} *|cookie: *{_COOKIE} *)"
 _MEDIA = r"[a-z0-9][a-z0-9!#$&^_.+-]*/(\*|[a-z0-9][a-z0-9!#$&^_.+-]*)"
 _METHOD_NAMES = "|".join(sorted(METHODS))
-_ROUTE = rf"(({_METHOD_NAMES}) +)?(/[^\s?#*^$()|\\]*|unrouted|__unrouted__)"
+_SIGN = r"[^\s?#*^|\\]"
+"""What a template may hold: `/Products({id})` and `/$metadata` are templates, `^/a.*$` is none."""
+_ROUTE = rf"(({_METHOD_NAMES}) +)?(/({_SIGN}*[^\s?#*^|\\$])?|unrouted|__unrouted__)"
 _TARGET_HELP = "allowed: body, header:<name>, cookie:<name>, status"
 
 

@@ -143,7 +143,11 @@ OTHER_CASES = [
     ("'header:x-a', action: tolerance, abs: 1", {"x-a": "59"}, {"x-a": "61"}, False),
     ("'header:last-modified', action: tolerance, tol_s: 5", {"Last-Modified": f"{DAY}03 GMT"}, {"last-modified": f"{DAY}08 GMT"}, True),
     ("'header:last-modified', action: tolerance, tol_s: 5", {"Last-Modified": f"{DAY}03 GMT"}, {"last-modified": f"{DAY}09 GMT"}, False),
+    ("'header:x-at', action: tolerance, tol_s: 5", {"x-at": f"{AT}03Z"}, {"x-at": f"{AT}08Z"}, True),
+    ("'header:x-at', action: tolerance, tol_s: 5", {"x-at": f"{AT}03Z"}, {"x-at": f"{AT}09Z"}, False),
     ("'header:x-at', action: normalise, as: datetime, tol_s: 5", {"x-at": f"{AT}03Z"}, {"x-at": f"{AT}08Z"}, True),
+    ("'header:x-at', action: normalise, as: datetime, tol_s: 5", {"x-at": f"{DAY}03 GMT"}, {"x-at": f"{DAY}08 GMT"}, True),
+    ("'header:x-at', action: normalise, as: datetime", {"x-at": f"{DAY}03 GMT"}, {"x-at": f"{DAY}04 GMT"}, False),
     ("'header:x-at', action: normalise, as: datetime, any_offset: true", {"x-at": f"{AT}03Z"}, {"x-at": "2026-11-20T07:02:03+01:00"}, True),
     ("'header:x-a', action: normalise, as: casefold", {"x-a": "Abc"}, {"x-a": "aBC"}, True),
     ("'header:x-a', action: normalise, as: decimal", {"x-a": "1.10"}, {"x-a": "1.1"}, True),
@@ -236,6 +240,13 @@ def test_a_rule_of_unrouted_holds_where_no_route_matches(compared) -> None:  # t
     assert compared(rule, (404, JSON, {"a": 1}), (404, JSON, {"a": 2}), "--path", "__unrouted__")[0] == "tolerated"
 
 
+@pytest.mark.parametrize("route", ["/", "/Products({id})/", "/$metadata", "/items:search", "/a/{path:path}", "/é/~b"])
+def test_any_template_can_be_a_scope(compared, route: str) -> None:  # type: ignore[no-untyped-def]
+    rule = f'rules:\n  - {{id: r, scope: {{route: "{route}"}}, path: $.a, action: ignore, {ACCOUNT}}}'
+
+    assert compared(rule, (200, JSON, {"a": 1}), (200, JSON, {"a": 2}), "--path", route)[0] == "tolerated"
+
+
 def test_exact_carves_out_of_an_ignore_and_of_representation(compared) -> None:  # type: ignore[no-untyped-def]
     rules = f"""rules:
   - {{id: i, path: $.a, action: ignore, {ACCOUNT}}}
@@ -245,6 +256,14 @@ def test_exact_carves_out_of_an_ignore_and_of_representation(compared) -> None: 
     assert compared(rules, (200, JSON, {"a": {"b": 1, "c": 1}}), (200, JSON, {"a": {"b": 2, "c": 2}}))[1] == ["$.a.b"]
     assert compared(rules, (200, JSON, {"a": {"b": 1}}), (200, JSON, {"a": {"b": 1.0}}))[1] == ["$.a.b"]
     assert compared(rules, (200, JSON, {"a": {"b": 1}}), (200, JSON, {}))[1] == ["$.a.b"]
+
+
+def test_exact_below_a_type_only_carves_out_too(compared) -> None:  # type: ignore[no-untyped-def]
+    type_only = f"""rules:
+  - {{id: t, path: $.a, action: type_only, {ACCOUNT}}}
+  - {{id: e, path: $.a.b, action: exact, {ACCOUNT}}}"""
+    assert compared(type_only, (200, JSON, {"a": {"b": 1, "c": 1}}), (200, JSON, {"a": {"b": 1, "c": 2}}))[0] == "tolerated"
+    assert compared(type_only, (200, JSON, {"a": {"b": 1, "c": 1}}), (200, JSON, {"a": {"b": 2, "c": 2}}))[1] == ["$.a.b"]
 
 
 def test_exact_of_a_header_cancels_rules_and_representation(compared) -> None:  # type: ignore[no-untyped-def]

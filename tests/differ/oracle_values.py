@@ -214,8 +214,8 @@ def _url(value: Any) -> object:
     if found is None:
         return None
     scheme, host = found[1].lower(), found[2].lower()
-    query = sorted((found[4] or "?")[1:].split("&"))
-    return scheme, host.removesuffix(":80") if scheme == "http" else host, found[3] or "/", tuple(query)
+    query = None if found[4] is None else tuple(sorted(found[4][1:].split("&")))
+    return scheme, host.removesuffix(":80") if scheme == "http" else host, found[3] or "/", query
 
 
 def _html(value: Any) -> object:

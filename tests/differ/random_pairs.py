@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.differ.oracle_rules import Rule, Segment
-from tests.differ.oracle_values import BASES, Number
+from tests.differ.oracle_values import BASES, Number, explains
 from tests.differ.vocabulary import ALIKE, NAMES, NUMBERS, TEXTS, USUAL
 
 
@@ -167,11 +167,10 @@ class Maker:
 
     # rules
 
-    def segments(self, places: list[tuple[str | int, ...]]) -> tuple[Segment, ...]:
+    def segments(self, place: tuple[str | int, ...] | None) -> tuple[Segment, ...]:
         """A path: any one, or one that leads to a place of the documents, some of its steps made general."""
-        if not places or self.random.random() < 0.15:
+        if place is None:
             return tuple(self.segment() for _ in range(self.random.choice((0, 1, 1, 1, 2, 2, 2, 3))))
-        place = self.random.choice(places)
         made: list[Segment] = []
         skipped = False
         for at, step in enumerate(place):
@@ -257,13 +256,28 @@ class Maker:
             return entry | ({"order": "kept"} if self.random.random() < 0.15 else {})
         return {"action": kind, **({"name": "x"} if kind == "correlate" else {})}
 
+    def _suited(self, a: Any, b: Any) -> dict[str, Any]:
+        """An action; every other one explains two unequal leaves, or says something about a list."""
+        entry = self.action()
+        if self.random.random() < 0.5:
+            return entry
+        for _ in range(12):
+            if isinstance(a, list) and isinstance(b, list):
+                if entry["action"] in ("unordered", "keyed"):
+                    return entry
+            elif explains(entry, a, b):
+                return entry
+            entry = self.action()
+        return entry
+
     def rules(self, primary: Any, candidate: Any) -> tuple[Rule, ...]:
         """A few rules, most of them for places that there are, and half of these for places that differ."""
-        places = [*_places(primary), *_places(candidate)]
-        differing = [place for place in places if _at(primary, place) != _at(candidate, place)]
+        everywhere = [*_places(primary), *_places(candidate)]
+        differing = [place for place in everywhere if _at(primary, place) != _at(candidate, place)] or everywhere
         made = []
         for at in range(self.random.choice((0, 1, 1, 2, 2, 3, 4, 5))):
-            entry = self.action()
+            place = self.random.choice(differing if self.random.random() < 0.6 else everywhere)
+            entry = self._suited(_at(primary, place), _at(candidate, place))
             if self.random.random() < 0.12:
                 entry["scope"] = self.random.choice(
                     (
@@ -281,7 +295,7 @@ class Maker:
                 )
             if self.random.random() < 0.06:
                 entry["expires"] = self.random.choice(("2026-11-20", "2026-11-21"))
-            segments = self.segments(differing if differing and self.random.random() < 0.6 else places)
+            segments = self.segments(place if self.random.random() < 0.85 else None)
             if entry["action"] == "ignore" and not any(set(segment.kinds) & {"name"} for segment in segments):
                 entry = {"action": "type_only"}  # an ignore of whole documents does not load
             made.append(Rule(f"r{at}", entry, segments))

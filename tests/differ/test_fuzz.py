@@ -37,7 +37,8 @@ class Runner:
 
     def __init__(self, limit: float | None = None) -> None:
         self.limit = limit
-        self.slowest: tuple[float, str] = (0.0, "")
+        self.slowest: tuple[float, str, str] = (0.0, "", "")
+        self.seed = ""
         self.verdicts: Counter[str] = Counter()
 
     def timed(self, name: str, work: Callable[[], Any]) -> Any:
@@ -46,7 +47,7 @@ class Runner:
             return work()
         finally:
             spent = time.process_time() - begun
-            self.slowest = max(self.slowest, (spent, name))
+            self.slowest = max(self.slowest, (round(spent, 3), name, self.seed))
             assert self.limit is None or spent < self.limit, f"{name}: {spent:.1f} s of CPU"
 
     def case(self, case: Any) -> None:
@@ -92,6 +93,7 @@ class Runner:
 def check(runner: Runner, fuzzer: Fuzzer, seed: str) -> Any:
     """One mutated case and one mutated message; gives the input that failed together with what was raised, or None."""
     fuzzer.start(seed)
+    runner.seed = seed
     for make, run in ((fuzzer.case, runner.case), (fuzzer.message, runner.message)):
         made = make()
         try:

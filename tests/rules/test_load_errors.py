@@ -155,6 +155,8 @@ def entry(more: str = "", path: str = "$.a", action: str = "ignore", expires: st
             "f.yaml:3: rules[0].scope.route: got 'api/items'; a route is a template such as /api/items/{id}/",
         ),
         (entry("scope: {route: '^/api/.*$'}"), "f.yaml:3: rules[0].scope.route: got '^/api/.*$'; a route is a template"),
+        (entry("scope: {route: '/api/.*'}"), "f.yaml:3: rules[0].scope.route: got '/api/.*'; a route is a template"),
+        (entry("scope: {route: '/api/a$'}"), "f.yaml:3: rules[0].scope.route: got '/api/a$'; a route is a template"),
         (entry("scope: {route: '/a?b=1'}"), "f.yaml:3: rules[0].scope.route: got '/a?b=1'; a route has no query"),
         (
             entry("scope: {route: GET /a, method: POST}"),
