@@ -7,7 +7,6 @@ body and rules.
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
+from pathlib import Path
 
 import orjson
 from deepdiff import DeepDiff
@@ -98,11 +98,17 @@ def ratio(costs: list[Costs], of: Callable[[Costs], float]) -> float:
 
 
 def _grown(pair: Pair) -> int:
-    """Bytes by which this process's peak grows while it judges the pair."""
+    """Bytes by which this process's peak lies over what it had before it judged the pair."""
     work = judged(pair, rule_set())
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: importing took more than a judgement does
+    before = _memory("VmRSS")
     work()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return _memory("VmHWM") - before
+
+
+def _memory(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
 
 def peak_memory(pair: Pair) -> float:

@@ -10,6 +10,7 @@ import typer
 
 from cli.codes import CommandError, Exit
 from cli.console import say
+from rules.schema import schema_text
 from settings.keyfile import make_key
 from settings.load import FILE_NAME
 
@@ -24,18 +25,21 @@ def init(
     primary: Annotated[str, typer.Option(help="URL of the trusted backend (Django).")] = "http://127.0.0.1:8001",
     candidate: Annotated[str, typer.Option(help="URL of the backend under test (FastAPI).")] = "http://127.0.0.1:8002",
 ) -> None:
-    """Write a commented paritygate.toml, rules/starter.yaml and the signing key. Nothing that exists is overwritten."""
+    """Write a commented paritygate.toml, rules/starter.yaml with its JSON Schema, and the signing key.
+
+    Nothing that exists is overwritten.
+    """
     written = []
     starter = files("cli").joinpath("starter")
-    plan = {FILE_NAME: "paritygate.toml", "rules/starter.yaml": "rules.yaml"}
+    config, rules = (starter.joinpath(name).read_text(encoding="utf-8") for name in ("paritygate.toml", "rules.yaml"))
+    config = config.replace("http://127.0.0.1:8001", primary).replace("http://127.0.0.1:8002", candidate)
+    plan = {FILE_NAME: config, "rules/starter.yaml": rules, "rules/rules.schema.json": schema_text()}
     try:
-        for name, template in plan.items():
+        for name, text in plan.items():
             target = folder / name
             if target.exists():
                 say(f"{target}: is there already, left as it is")
                 continue
-            text = starter.joinpath(template).read_text(encoding="utf-8")
-            text = text.replace("http://127.0.0.1:8001", primary).replace("http://127.0.0.1:8002", candidate)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
             written.append(target)

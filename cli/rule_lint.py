@@ -114,7 +114,11 @@ def _look_around(around: _Surroundings, rule_set: RuleSet) -> None:
     if around.settings is None:
         return
     warnings: list[str] = []
-    labels = {route.label for route in load_route_table(around.settings, warnings).routes.values()}
+    labels: set[str] = set()
+    try:
+        labels = {route.label for route in load_route_table(around.settings, warnings).routes.values()}
+    except SettingsError as error:
+        warnings.append(str(error))
     around.stored = read_stored(around.settings, rule_set, today())
     if around.stored.trouble:
         around.notes.append(f"stored answers were not looked at: {around.stored.trouble}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 from cli.known_routes import seen
 from differ.budget import LimitHit
+from differ.facts import Judgement
 from differ.headers import content_type, joined
 from differ.json_exact import InvalidJson, parse_one
 from differ.judge import judge
@@ -61,8 +62,8 @@ def read_stored(settings: Settings, rules: RuleSet, today: date) -> Stored:
         media = _media(primary)
         for answer in (primary, candidate):
             stored.bodies += _body(example.route, primary.status, media, answer, rules.limits)
-        judging = _judging(example, primary, candidate, identity, today)
-        stored.pairs.append(StoredPair(example.route, primary.status, media, judging))
+        judging = _Judging(example, primary, candidate, identity, today)
+        stored.pairs.append(StoredPair(example.route, judging.judged, judging.applied))
     return stored
 
 
@@ -101,11 +102,20 @@ def _body(route: str, status: int, media: str, answer: Response, limits: Limits)
     return [] if document.duplicates else [StoredBody(route, status, media, document.value)]
 
 
-def _judging(
-    example: Example, primary: Response, candidate: Response, identity: frozenset[str], today: date
-) -> Callable[[RuleSet], frozenset[Found] | None]:
-    def judged(rules: RuleSet) -> frozenset[Found] | None:
-        result = judge(example.request, example.route, primary, candidate, rules, today, identity_headers=identity)
+class _Judging:
+    """Judges one pair; the last judgement is kept for whoever asks more about it."""
+
+    def __init__(self, example: Example, primary: Response, candidate: Response, identity: frozenset[str], today: date) -> None:
+        self._judge = partial(judge, example.request, example.route, primary, candidate, today=today, identity_headers=identity)
+        self._last: tuple[RuleSet, Judgement] | None = None
+
+    def _judgement(self, rules: RuleSet) -> Judgement:
+        if self._last is None or self._last[0] is not rules:
+            self._last = (rules, self._judge(rules=rules))
+        return self._last[1]
+
+    def judged(self, rules: RuleSet) -> frozenset[Found] | None:
+        result = self._judgement(rules)
         if result.verdict is Verdict.INCONCLUSIVE or result.truncated:
             return None
         return frozenset(
@@ -113,4 +123,5 @@ def _judging(
             for item in result.differences
         )
 
-    return judged
+    def applied(self, rules: RuleSet) -> frozenset[str]:
+        return frozenset(self._judgement(rules).tolerated)

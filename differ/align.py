@@ -43,6 +43,10 @@ class Aligner:
         self._remembers = not walk.force.dynamic and not walk.force.chosen.has_correlate
         """Whether an attempt's result depends on nothing but the two lists and the rules of their place."""
 
+    def part(self) -> None:
+        """Ends the circle of a walk and its aligner, so that what they hold goes at once and not with the next collection."""
+        self.canon.walk = self.walk = None  # type: ignore[assignment]  # nothing is compared any more
+
     def align(self, a: list[Any], b: list[Any], place: Place) -> None:
         """Compares two lists."""
         if len(a) != len(b) and not place.cover and type(self.walk.findings) is Trial:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from differ.atoms import body_differences
 from differ.budget import Budget, NodesSpent
 from differ.correlated import refute
-from differ.equal import Equality, no_boolean_differs, typed_equal
+from differ.equal import Equality, typed_equal
 from differ.explains import Correlations
 from differ.facts import Atom, Difference, Masked
 from differ.findings import Findings
@@ -119,7 +119,7 @@ class BodyComparison:
         return self.whole("value", "bytes>bytes", primary, candidate)
 
     def _json(self, primary: bytes, candidate: bytes) -> BodyResult:
-        one, other = parse_both(primary, candidate, self.force.rules.limits)
+        one, other, leaf = parse_both(primary, candidate, self.force.rules.limits)
         if isinstance(one, InvalidJson):
             raise PrimaryInvalid(str(one))
         if isinstance(other, InvalidJson):
@@ -130,12 +130,9 @@ class BodyComparison:
             return self._duplicates(one, other, primary, candidate)
         if one.text is not None and one.text == other.text:
             return BodyResult()
-        return self._walked(one.value, other.value, Equality(one.fast and other.fast, self._trusting(one, other)))
-
-    def _trusting(self, one: Document, other: Document) -> bool:
-        if one.text is None or other.text is None or self.force.has_exact or not self.force.class1("repr:number"):
-            return False
-        return no_boolean_differs(one.text, other.text)
+        representation = not self.force.has_exact and self.force.class1("repr:number")  # else 1 and 1.0 have to be told apart
+        trusting = representation and leaf is not None and leaf.holds_no_boolean(primary, candidate)
+        return self._walked(one.value, other.value, Equality(one.fast and other.fast, trusting))
 
     def _duplicates(self, one: Document, other: Document, primary: bytes, candidate: bytes) -> BodyResult:
         """A name that stands twice means one thing to one parser and another to the next: only the same pairs are the same."""
@@ -170,6 +167,7 @@ class BodyComparison:
             if spelled is not None:
                 return BodyResult(applied=spelled.applied)
         found = walk.findings
+        walk.aligner.part()
         differences, truncated = body_differences(found, self.route, self.statuses, self.force.rules.limits.diffs)
         truncated = truncated or spent
         return BodyResult(differences, found.applied, truncated, _relations(found), found.masked)

@@ -13,14 +13,13 @@ import orjson
 
 SHORTCUT_DEPTH = 32
 """Levels to which a whole subtree is compared at once. Below it only the walk compares, so that the work stays linear."""
-MAX_LEAF = 10_000
-_STRUCTURE = b'"{}[],:\\'
 
 
 class Equality:
     """Comparison without rules. `fast` says that both documents came from the fast parser (no special numbers inside).
 
-    `trusting`: what `==` calls equal is equal, see `no_boolean_differs`; then `1` and `1.0` count as the same too.
+    `trusting`: the documents differ in one leaf alone, and that is no boolean (differ.one_leaf): what `==` calls equal is equal.
+    `1` and `1.0` count as the same then.
     """
 
     __slots__ = ("fast", "trusting")
@@ -72,9 +71,11 @@ class Equality:
         """The positions of two equally long lists at which `same` is false, asked for all equal-looking elements at once."""
         if self.fast and depth <= SHORTCUT_DEPTH:
             try:
-                found = [at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
                 if self.trusting:
-                    return found
+                    return [
+                        at for at in (next((at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y), -1),) if at >= 0
+                    ]
+                found = [at for at, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
                 ones, others = a, b
                 if found:
                     left = set(found)
@@ -102,42 +103,6 @@ class Equality:
             return Counter(map(_element, a)) == Counter(map(_element, b))
         except (TypeError, RecursionError, ValueError):
             return False
-
-
-def no_boolean_differs(a: bytes, b: bytes) -> bool:
-    """Whether two compact JSON texts show that true never stands where the other one has 1; False where they do not show it.
-
-    If what lies between their common beginning and their common end holds nothing that structures a document, then both are in
-    the same place of the same structure before and after it: they differ in a single leaf, and that one is no boolean.
-    """
-    start = _common(a, b)
-    end = _common_end(a, b, min(len(a), len(b)) - start)
-    for text in (a, b):
-        leaf = text[start : len(text) - end]
-        if len(leaf) > MAX_LEAF or len(leaf.translate(None, _STRUCTURE)) != len(leaf):
-            return False
-        around = text[max(0, start - 5) : len(text) - end + 5]
-        if b"true" in around or b"false" in around:
-            return False
-    return True
-
-
-def _common(a: bytes, b: bytes) -> int:
-    """The length of the common beginning: slices are compared at the speed of C, so halving beats looking at each byte."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if a[low:middle] == b[low:middle] else (low, middle - 1)
-    return low
-
-
-def _common_end(a: bytes, b: bytes, most: int) -> int:
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        same = a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]
-        low, high = (middle, high) if same else (low, middle - 1)
-    return low
 
 
 def _element(value: Any) -> tuple[type, Any]:

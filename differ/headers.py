@@ -62,6 +62,17 @@ def content_type(fields: Fields) -> str:
     return fields.get(b"content-type", b"").decode("latin-1")
 
 
+def differing(ours: Fields, theirs: Fields, identity: frozenset[str]) -> list[str]:
+    """The names of the headers that are compared and are not the same text, in order."""
+    found = []
+    for name in ours.keys() | theirs.keys():
+        if ours.get(name) != theirs.get(name):
+            text = name.decode("latin-1")
+            if text not in DROPPED and text not in identity:
+                found.append(text)
+    return sorted(found)
+
+
 @dataclass
 class HeaderComparison:
     """Compares the headers of two answers into `findings`; a location is the header's name alone.
@@ -75,16 +86,14 @@ class HeaderComparison:
     identity: frozenset[str]
     matching: set[str] | None = None
 
-    def compare(self, ours: Fields, theirs: Fields, request: Request, bodiless: bool) -> None:
-        """Compares what `joined` gives. `bodiless`: neither answer has a body, so Content-Type and Content-Encoding say nothing.
+    def compare(self, names: list[str], ours: Fields, theirs: Fields, request: Request, bodiless: bool) -> None:
+        """Compares the headers of these names. `bodiless`: neither answer has a body, so Content-Type and Content-Encoding say nothing.
 
         Content codings are no difference but for one that `request` refused.
         """
-        differing = [name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
-        names = sorted([name.decode("latin-1") for name in differing])
         codings = codings_of(ours.get(b"content-encoding", b"")), codings_of(theirs.get(b"content-encoding", b""))
         for name in names:
-            if name in DROPPED or name in self.identity or (name == "content-type" and bodiless):
+            if name == "content-type" and bodiless:
                 continue
             self._header(name, _text(ours, name), _text(theirs, name), codings)
         if any(codings) and not bodiless and "content-encoding" not in self.identity:
@@ -100,6 +109,8 @@ class HeaderComparison:
         if not exact and name in _LINKS and _dropped_query(a, b, self.force):
             self.findings.applied.add("drop_query")
             return
+        if name == "vary" and forms:  # what follows the coding is settled: rules see the rest
+            a, b = (", ".join(sorted(tokens)) or None for tokens in forms[0])  # type: ignore[call-overload]
         self._judge(name, a, b)
 
     def _judge(self, name: str, a: str | None, b: str | None) -> None:
@@ -177,6 +188,8 @@ def _explains(rule: Rule, name: str, a: str | None, b: str | None, correlations:
         return True
     if rule.builtin == "absent-on-candidate":
         return b is None
+    if rule.builtin == "vary-accept-cookie":
+        return _tokens(name, b) <= _tokens(name, a) <= _tokens(name, b) | {"accept", "cookie"}
     if a is None or b is None:
         return False
     if rule.action == "present_only":

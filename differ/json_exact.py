@@ -16,12 +16,14 @@ import orjson
 
 from differ.budget import LimitHit
 from differ.numbers import Special, parse_fraction
+from differ.one_leaf import OneLeaf, one_leaf
 from rules.model import Limits
 
 BOM = b"\xef\xbb\xbf"
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 MAX_PARSED_DEPTH = 254
 """What orjson can write back; no parser is asked for more."""
+_LONG = re.compile(rb"(?:\A|[\[:,\s.\-])[0-9]{19}")
 _TINY = re.compile(rb"[0-9][eE]-[0-9]{3}")
 _KEEP_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{},")))
 
@@ -42,8 +44,7 @@ class Document:
     bom: bool = False
     duplicates: bool = False
     text: bytes | None = None
-    """The document as the fast parser writes it, where it was read by it: no special numbers inside, and equal texts are equal
-    documents."""
+    """A text of the document, where the fast parser read it: no special numbers inside, and equal texts are equal documents."""
 
     @property
     def fast(self) -> bool:
@@ -55,16 +56,34 @@ class Pairs(list[Any]):
     """An object with a name that stands twice: its (name, value) pairs in order."""
 
 
-def parse_both(primary: bytes, candidate: bytes, limits: Limits) -> tuple[Document | InvalidJson, Document | InvalidJson]:
-    """Both bodies, read by the same parser so that equal numbers look equal. Raises LimitHit with the side in its text."""
+Read = Document | InvalidJson
+
+
+def parse_both(primary: bytes, candidate: bytes, limits: Limits) -> tuple[Read, Read, OneLeaf | None]:
+    """Both bodies, read by the same parser so that equal numbers look equal, and where they differ if that is in one leaf.
+
+    Raises LimitHit with the side in its text.
+    """
     sides = (("primary", primary), ("candidate", candidate))
     for side, body in sides:
         _bound(side, body, limits)
     first = _fast(primary)
-    second = None if first is None else _fast(candidate)
-    if first is None or second is None:
-        return _parse("primary", primary), _parse("candidate", candidate)
-    return first, second
+    if first is not None:
+        leaf = one_leaf(primary, candidate)
+        second = _alike(candidate, leaf) or _fast(candidate)
+        if second is not None:
+            return first, second, leaf
+    return _parse("primary", primary), _parse("candidate", candidate), None
+
+
+def _alike(body: bytes, leaf: OneLeaf | None) -> Document | None:
+    """A body that differs in one plain leaf from one that the fast parser read without loss: it loses nothing here either."""
+    if leaf is None or not leaf.is_plain(body):
+        return None
+    try:
+        return Document(orjson.loads(body), text=body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def parse_one(body: bytes, limits: Limits) -> Document:
@@ -106,7 +125,9 @@ def _bound_depth(side: str, body: bytes) -> None:
 
 def _fast_is_exact(body: bytes, text: bytes) -> bool:
     """No run of 19 digits (an integer orjson may round), no number too small for a double, no escaped quote-like name."""
-    if b"0" * 19 in body.translate(_DIGITS) or b"\\u003" in body or body.startswith(BOM):
+    if b"\\u003" in body or body.startswith(BOM):
+        return False
+    if b"0" * 19 in body.translate(_DIGITS) and _LONG.search(body):  # most long runs of digits are parts of ids in texts
         return False
     return not (b"0.0" in text and (b"e-" in body or b"E-" in body) and _TINY.search(body))
 

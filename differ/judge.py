@@ -6,6 +6,7 @@ a bound that is hit makes the pair inconclusive, and a candidate's body that is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -19,11 +20,11 @@ from differ.decode import CutShort, Undecodable, codings_of, undo
 from differ.explains import Correlations
 from differ.facts import Atom, Difference, Judgement, Masked
 from differ.findings import Findings
-from differ.headers import Fields, HeaderComparison, content_type, joined
+from differ.headers import Fields, HeaderComparison, content_type, differing, joined
 from differ.in_force import InForce, in_force
 from differ.json_exact import InvalidJson, parse_one
 from differ.media_types import media_form
-from differ.validation_errors import field_differences, fingerprint
+from differ.validation_errors import drf_fields, field_differences, fingerprint
 from rules.model import Limits, RuleSet
 from traffic.message import Answer, Failure, Request, Response
 from traffic.outcome import Verdict
@@ -160,9 +161,18 @@ class _Pair:
     def _status_explained(self) -> bool:
         for rule in self.force.for_target("status"):
             if rule.action == "map" and self.primary.status in rule.primary and self.candidate.status in rule.candidate:
+                if rule.builtin == "slash-redirect" and not self._only_a_slash():
+                    continue
                 self.applied.add(rule.called)
                 return True
         return self._same_refusal()
+
+    def _only_a_slash(self) -> bool:
+        """Whether the primary redirects to the path that was asked, but for a slash at its end; the candidate's target is compared."""
+        location = self.primary.fields.get(b"location", b"").decode("latin-1")
+        path = re.sub(r"^[a-z]+://[^/?#]*", "", location, flags=re.IGNORECASE).partition("?")[0].partition("#")[0]
+        asked = self.request.target.partition(b"?")[0].decode("latin-1")
+        return path.startswith("/") and path.rstrip("/") == asked.rstrip("/")
 
     def _same_refusal(self) -> bool:
         """400 and 422 are one status where the preset holds and both bodies have the shape of refused fields."""
@@ -171,6 +181,8 @@ class _Pair:
             return False
         documents = [side.document(self.force.rules.limits) for side in (self.primary, self.candidate)]
         if None in documents or field_differences(documents[0], documents[1], not self.request.body) is None:
+            return False
+        if drf_fields(documents[0]) is None:  # a text in `detail` beside an error of the path is 404's matter
             return False
         self.applied.add(rule.called)
         return True
@@ -185,21 +197,23 @@ class _Pair:
         return Difference(atom, str(self.primary.status), str(self.candidate.status), "status", note)
 
     def _headers(self, bodiless: bool) -> None:
-        if self.primary.headers == self.candidate.headers:
+        ours, theirs = self.primary, self.candidate
+        if ours.headers == theirs.headers:
             return
-        for aspect in ("header", "cookie"):
+        names = differing(ours.fields, theirs.fields, self.identity)
+        if names or ours.codings or theirs.codings:
             findings = Findings()
-            if aspect == "header":
-                headers = HeaderComparison(self.force, findings, self.correlations, self.identity, self.matching)
-                headers.compare(self.primary.fields, self.candidate.fields, self.request, bodiless)
-            elif "set-cookie" not in self.identity and any(
-                b"set-cookie" in side.fields for side in (self.primary, self.candidate)
-            ):
-                compare_cookies(
-                    self.primary.headers, self.candidate.headers, self.force, findings, self.correlations, self.matching
-                )
-            self.differences += header_differences(findings, self.route, self.statuses, aspect)
-            self.applied |= findings.applied
+            headers = HeaderComparison(self.force, findings, self.correlations, self.identity, self.matching)
+            headers.compare(names, ours.fields, theirs.fields, self.request, bodiless)
+            self._found("header", findings)
+        if "set-cookie" not in self.identity and (b"set-cookie" in ours.fields or b"set-cookie" in theirs.fields):
+            findings = Findings()
+            compare_cookies(ours.headers, theirs.headers, self.force, findings, self.correlations, self.matching)
+            self._found("cookie", findings)
+
+    def _found(self, aspect: str, findings: Findings) -> None:
+        self.differences += header_differences(findings, self.route, self.statuses, aspect)
+        self.applied |= findings.applied
 
     def _body(self) -> None:
         same = self.primary.body == self.candidate.body and self.primary.codings == self.candidate.codings

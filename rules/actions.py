@@ -17,6 +17,8 @@ BUILTINS = (
     "text-charset",
     "allow-head-options",
     "absent-on-candidate",
+    "vary-accept-cookie",
+    "slash-redirect",
 )
 """What presets need code for; not for rule files."""
 TARGETS = ("body", "header", "cookie", "status")
@@ -154,6 +156,8 @@ def read_action(reader: Reader, target: str, preset: bool) -> dict[str, Any]:
     if action.any_of and not any(reader.has(key) for key in action.any_of if key in taken):
         wanted = [f"{key} ({taken[key].about})" for key in action.any_of if key in taken]
         reader.fault("", f"{name} needs {'at least one of ' if len(wanted) > 1 else ''}{', '.join(wanted)}")
+    if preset and name == "map":  # a condition that statuses alone do not say
+        found["builtin"] = Choice(BUILTINS).read(reader, "builtin")
     if name == "regex" and found["pattern"]:
         _check_pattern(reader, found["pattern"])
     if name == "keyed":

@@ -10,15 +10,18 @@ from typing import Any
 
 from rules.automaton import may_lie_under
 from rules.jsonpath import PathError, parse_path
-from rules.model import Rule, RuleSet, Scope, template_of
+from rules.model import Rule, RuleSet
 from rules.remarks import Lint
 from rules.subset import without
 
 MIN_PAIRS = 3
 """Stored answers in which an ignore must have hidden something before anything is said of it."""
 MAX_PLACES = 10
+MAX_JUDGEMENTS = 20_000
+"""Judgements that are asked for; with thousands of stored answers some rules stay without a remark."""
 Found = tuple[str, str, str, str]
 """A difference: aspect, generalised path, kind and types, exact location."""
+
 
 _DATETIME: dict[str, Any] = {"action": "normalise", "form": "datetime"}
 _BODY: tuple[dict[str, Any], ...] = (
@@ -46,49 +49,71 @@ _SPELLED = {"form": "as"}
 
 @dataclass(frozen=True, slots=True)
 class StoredPair:
-    """A stored pair of answers. `judged` gives what differs under a rule set, None where that cannot be said."""
+    """A stored pair of answers of one route, to be judged under any rules.
+
+    `judged` gives what differs, None where that cannot be said; `applied` the names that explained something.
+    """
 
     route: str
-    status: int
-    content_type: str
     judged: Callable[[RuleSet], frozenset[Found] | None]
+    applied: Callable[[RuleSet], frozenset[str]]
 
-    def lies_in(self, scope: Scope) -> bool:
-        """Whether a rule of that scope looks at it."""
-        return scope.admits(self.route.partition(" ")[0], template_of(self.route), self.status, self.content_type)
+
+class _Enough(Exception):
+    pass
+
+
+@dataclass
+class _Pairs:
+    """Counts judgements."""
+
+    left: int = MAX_JUDGEMENTS
+
+    def judged(self, pair: StoredPair, rules: RuleSet) -> frozenset[Found] | None:
+        self.left -= 1
+        if self.left < 0:
+            raise _Enough
+        return pair.judged(rules)
+
+
+_Used = list[tuple[StoredPair, frozenset[Found]]]
 
 
 def narrower_actions(rules: RuleSet, pairs: Sequence[StoredPair], today: date) -> Iterator[Lint]:
     """A remark for each `ignore` in place of which a narrower action explains all that it hides in the stored pairs."""
-    bases = [pair.judged(rules) for pair in pairs]
-    for rule in rules.rules:
-        if rule.action != "ignore" or rule.expired(today):
-            continue
-        fewer, hidden = without(rules, rule.id), Counter[Found]()
-        used: list[tuple[StoredPair, frozenset[Found]]] = []
-        for pair, base in zip(pairs, bases, strict=True):
-            open_ = pair.judged(fewer) if base is not None and pair.lies_in(rule.scope) else None
-            if base is not None and open_ is not None and open_ - base:
-                used.append((pair, base))
-                hidden.update((aspect, path, kind, "") for aspect, path, kind, _ in open_ - base)
-        if len(used) >= MIN_PAIRS:
-            yield from _remark(rules, rule, used, hidden)
+    work = _Pairs()
+    try:
+        bases = [(pair, base, pair.applied(rules)) for pair in pairs if (base := work.judged(pair, rules)) is not None]
+        for rule in rules.rules:
+            if rule.action != "ignore" or rule.expired(today):
+                continue
+            applied = [(pair, base) for pair, base, names in bases if rule.id in names]
+            if len(applied) < MIN_PAIRS:
+                continue
+            fewer, hidden, used = without(rules, rule.id), Counter[Found](), []
+            for pair, found in applied:
+                opened = work.judged(pair, fewer)
+                if opened is not None and opened - found:
+                    used.append((pair, found))
+                    hidden.update((aspect, path, kind, "") for aspect, path, kind, _ in opened - found)
+            if len(used) >= MIN_PAIRS:
+                yield from _remark(work, rules, rule, used, hidden)
+    except _Enough:
+        return
 
 
-def _remark(
-    rules: RuleSet, rule: Rule, used: list[tuple[StoredPair, frozenset[Found]]], hidden: Counter[Found]
-) -> Iterator[Lint]:
+def _remark(work: _Pairs, rules: RuleSet, rule: Rule, used: _Used, hidden: Counter[Found]) -> Iterator[Lint]:
     count = f"in all {len(used)} stored answers in which it hides something"
     places = _places(rule, hidden)
     for option in _NARROWER[rule.target]:
         # The type of a whole subtree says little of the places in it that differ.
-        if not (places and option["action"] == "type_only") and _does(rules, rule, [_instead(rule, option)], used):
+        if not (places and option["action"] == "type_only") and _does(work, rules, rule, [_instead(rule, option)], used):
             yield Lint("narrower", rule.place, rule.id, f"{count}, {_spelled(option)} explains it too: write that instead")
             return
     shown = ", ".join(f"{path} ({number} times)" for path, number in places.items())
     for option in (*_BODY, {"action": "ignore"}) if places else ():
         instead = [_instead(rule, option, path, at) for at, path in enumerate(places)]
-        if _does(rules, rule, instead, used):
+        if _does(work, rules, rule, instead, used):
             text = f"{count}, that stands at {shown}, where {_spelled(option)} explains it: write that instead"
             yield Lint("narrower", rule.place, rule.id, text)
             return
@@ -116,14 +141,14 @@ def _places(rule: Rule, hidden: Counter[Found]) -> dict[str, int]:
         return {}
 
 
-def _does(rules: RuleSet, rule: Rule, instead: list[Rule], used: list[tuple[StoredPair, frozenset[Found]]]) -> bool:
+def _does(work: _Pairs, rules: RuleSet, rule: Rule, instead: list[Rule], used: _Used) -> bool:
     """Whether the rules `instead` of `rule` let nothing come back in any of the pairs."""
     rest = without(rules, rule.id)
     if any(new.action == "unordered" and _over_tolerance(new, rest) for new in instead):
         return False
     tried = replace(rest, rules=(*rest.rules, *instead))
     for pair, base in used:
-        left = pair.judged(tried)
+        left = work.judged(pair, tried)
         if left is None or left - base:
             return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from rules.load import load_rules
+from rules.load import decode_rules, load_rules
 from rules.model import RuleSet
 from settings.load import SettingsError
 from settings.model import Settings
@@ -23,9 +23,8 @@ def read_rules(settings: Settings, today: date) -> RuleSet:
             try:
                 if path.stat().st_size > MAX_RULE_FILE:
                     raise SettingsError(f"{path}: a rule file may have {MAX_RULE_FILE} bytes at most")
-                texts.append((str(path.relative_to(settings.base)), path.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as error:
+                name = str(path.relative_to(settings.base) if path.is_relative_to(settings.base) else path)
+                texts.append((name, decode_rules(name, path.read_bytes())))
+            except OSError as error:
                 raise SettingsError(f"{path}: the rule file cannot be read: {error}") from error
-            except ValueError:
-                texts.append((str(path), path.read_text(encoding="utf-8")))
     return load_rules(texts, today)

@@ -138,6 +138,16 @@ def test_routes_that_cannot_all_be_had_are_not_checked(linted, folder: Path) -> 
     assert "scopes were not checked against the routes: [routes] openapi" in json.loads(out)["notes"][1]
 
 
+def test_routes_that_cannot_be_read_are_said_and_no_error(linted, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    config = folder / "paritygate.toml"
+    config.write_text(config.read_text().replace("openapi = []", 'openapi = ["nowhere.json"]'))
+
+    code, _, err = linted("id: r, path: $.a, action: type_only, scope: {route: /elsewhere/}")
+
+    assert code == 0
+    assert "scopes were not checked against the routes: [routes]: " in err
+
+
 def test_paths_are_looked_for_in_the_stored_bodies(linted, folder: Path) -> None:  # type: ignore[no-untyped-def]
     keep(folder, ({"updated_at": "x"}, {"updated_at": "y"}))
 

@@ -115,6 +115,21 @@ def _tree(levels: int, seed: int) -> Any:
     return [shuffled([_tree(levels - 1, seed + at) for at in range(2)], seed), seed % 3] if levels else seed % 5
 
 
+def _ladder(levels: int, seed: int) -> bytes:
+    """Each list holds something and the next list."""
+    source = random.Random(seed)
+    rungs = [source.choice((b"1", b"[2,1]", b'"a"', b"1.0", b'"2024-01-15T10:30:00Z"')) for _ in range(levels)]
+    return b"".join(b"[" + rung + b"," for rung in rungs) + b"0" + b"]" * levels
+
+
+def _family(levels: int, width: int, name: str, more: int = 0) -> list[dict[str, Any]]:
+    """Objects with ids whose members are lists of such objects; the order depends on the name."""
+    if not levels:
+        return []
+    found = [{"id": at, "name": name, "of": _family(levels - 1, width, name, more)} for at in range(width + more)]
+    return found[::-1] if name == "b" else found
+
+
 CASES: dict[str, Sized] = {
     **_scaled(_lists, 16_000),
     **_scaled(_objects, 3_000),
@@ -224,5 +239,66 @@ CASES: dict[str, Sized] = {
             DEEP_UNORDERED,
         ),
         64,
+    ),
+    "lists in each other, keyed by a filter everywhere": (
+        lambda n: Pair(raw(_ladder(n, 1)), raw(_ladder(n, 2)), (rule("$..[?count(@.*)>1]", "keyed", by="id"),)),
+        60,
+    ),
+    "lists in each other, all without order by a filter": (
+        lambda n: Pair(raw(_ladder(n, 1)), raw(_ladder(n, 2)), (UNORDERED, rule("$..[?count(@.*)>1]", "unordered"))),
+        60,
+    ),
+    "lists in each other, correlate and unordered": (
+        lambda n: Pair(
+            raw(_ladder(n, 1)), raw(_ladder(n, 2)), (UNORDERED, DEEP_UNORDERED, rule("$..*", "correlate", name="x"))
+        ),
+        60,
+    ),
+    "keyed lists in each other": (
+        lambda n: documents(_family(n, 3, "a"), _family(n, 3, "b"), KEYED, rule("$..*", "keyed", by="id")),
+        8,
+    ),
+    "usual keys in each other, lengths differ": (lambda n: documents(_family(n, 3, "a"), _family(n, 3, "b", 1)), 8),
+    "ids that correspond": (
+        lambda n: documents(list(range(n)), list(range(1, n + 1)), rule("$[*]", "correlate", name="x")),
+        100_000,
+    ),
+    "ids that correspond, without order": (
+        lambda n: documents(list(range(n)), list(range(n, 0, -1)), UNORDERED, rule("$[*]", "correlate", name="x")),
+        16_000,
+    ),
+    "an ignored list with exact elements": (
+        lambda n: documents({"a": list(range(n))}, {"a": list(range(1, n))}, rule("$.a", "ignore"), rule("$.a[3]", "exact")),
+        100_000,
+    ),
+    "many kinds under rules that overlap": (
+        lambda n: documents(
+            [f"{at}a" for at in range(n)],
+            [f"{at} b" for at in range(n)],
+            UNORDERED,
+            *(rule("$[*]", "regex", pattern=f"[0-9]*{digit}[0-9]* ?[ab]") for digit in range(10)),
+            rule("$[*]", "normalise", **{"as": "strip"}),
+        ),
+        5_000,
+    ),
+    "few kinds under rules that overlap": (
+        lambda n: documents(
+            [("x", " z")[at % 2] for at in range(n)],
+            [(" x", "y")[at % 2] for at in range(n)],
+            UNORDERED,
+            rule("$[*]", "regex", pattern="[a-z]"),
+            rule("$[*]", "regex", pattern=" [a-z]"),
+            rule("$[*]", "normalise", **{"as": "strip"}),
+        ),
+        16_000,
+    ),
+    "long texts under patterns": (
+        lambda n: documents(
+            ["ab" * 4_900 + str(at) for at in range(n)],
+            ["ba" * 4_900 + str(at) for at in range(n)],
+            rule("$[*]", "regex", pattern="(a|b|ab)*[0-9]*"),
+            rule("$[*]", "regex", pattern="(.*)(.*)(.*)(.*)x"),
+        ),
+        300,
     ),
 }

@@ -224,4 +224,35 @@ CASES: dict[str, Sized] = {
         ),
         990,
     ),
+    **{
+        f"multipart of {unit[:10]!r}": (
+            lambda n, unit=unit: Pair(
+                raw(unit * (n // len(unit)) + b"\r\n--b--\r\n", "multipart/mixed; boundary=b"),
+                raw(unit * (n // len(unit)) + b"\r\n--b\r\n\r\nx\r\n--b--\r\n", "multipart/mixed; boundary=b"),
+            ),
+            4 << 20,
+        )
+        for unit in (b"\r\n--b\r\n\r\nx", b"\r\n--", b"\r\n--b", b"--b\r\nA: b\r\n", b"\r\n", b"x")
+    },
+    "lines of JSON": (
+        lambda n: Pair(raw(b'{"a":1}\n' * n, "application/x-ndjson"), raw(b'{"a":2}\n' * n, "application/x-ndjson")),
+        300_000,
+    ),
+    "a form of a million fields": (
+        lambda n: Pair(
+            raw(b"a=1&" * n, "application/x-www-form-urlencoded"), raw(b"a=2&" * n, "application/x-www-form-urlencoded")
+        ),
+        1_000_000,
+    ),
+    "refused fields in each other": (
+        lambda n: Pair(
+            Response(400, ((b"Content-Type", b"application/json"),), b'{"a":' * n + b'["x"]' + b"}" * n),
+            Response(
+                422, ((b"Content-Type", b"application/json"),), b'{"detail":[{"type":"x","loc":["body"%s]}]}' % (b',"a"' * n)
+            ),
+            (),
+            ("drf-fastapi-errors",),
+        ),
+        190,
+    ),
 }

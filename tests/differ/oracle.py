@@ -218,7 +218,7 @@ class Oracle:
             if not moved:
                 raise Unspecified("another order under rules that are no canonical forms")
             return {one}
-        if len(dirty) > 1 and moved:
+        if moved:
             raise Unspecified("another order of places that rules tell apart")
         return set().union(*(self.paths(a[at], b[at], (*one, at), below) for at in dirty))
 
@@ -317,8 +317,8 @@ def expected(
     """What the reference promises of two documents under rules in force. Raises Unspecified."""
     live = tuple(rules)
 
-    def made(correlate: str, chosen: tuple[Rule, ...] = live) -> Oracle:
-        return Oracle(primary, candidate, chosen, off=off, drop_query=drop_query if chosen else (), correlate=correlate)
+    def made(correlate: str) -> Oracle:
+        return Oracle(primary, candidate, live, off=off, drop_query=drop_query, correlate=correlate)
 
     clean = _clean(made, live)
     if clean:

@@ -110,7 +110,7 @@ def test_values(a: Any, b: Any, presets: tuple[str, ...], expected: str, reply: 
 def test_redirects(
     method: str, ours: int, theirs: int, presets: tuple[str, ...], expected: str, reply: Reply, judge_pair: Judge
 ) -> None:
-    where = {"Location": "/x/"}
+    where = {"Location": "/api/items/"}
 
     judgement = judge_pair(reply(b"", ours, where), reply(b"", theirs, where), method=method, presets=presets)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from differ.facts import Judgement
 from differ.judge import judge
 from rules.lint import StoredBody, lint
 from rules.load import rules_from_case
 from rules.model import RuleSet
 from rules.narrower import MIN_PAIRS, StoredPair, narrower_actions
 from traffic.message import Request, Response
-from traffic.outcome import Verdict
 
 TODAY = date(2026, 11, 21)
 JSON = "application/json"
@@ -106,13 +106,14 @@ def pair(a: Any, b: Any, route: str = ROUTE, headers: tuple[dict[str, str], dict
         for body, more in zip((a, b), headers, strict=True)
     ]
 
-    def judged(rules: RuleSet) -> frozenset[tuple[str, str, str, str]] | None:
-        result = judge(Request(route.partition(" ")[0], b"/"), route, *sides, rules, TODAY)
-        if result.verdict is Verdict.INCONCLUSIVE:
-            return None
-        return frozenset((d.atom.aspect, d.atom.path, f"{d.atom.kind} {d.atom.types}", d.location) for d in result.differences)
+    def judgement(rules: RuleSet) -> Judgement:
+        return judge(Request(route.partition(" ")[0], b"/"), route, *sides, rules, TODAY)
 
-    return StoredPair(route, 200, JSON, judged)
+    def judged(rules: RuleSet) -> frozenset[tuple[str, str, str, str]]:
+        found = judgement(rules).differences
+        return frozenset((d.atom.aspect, d.atom.path, f"{d.atom.kind} {d.atom.types}", d.location) for d in found)
+
+    return StoredPair(route, judged, lambda rules: frozenset(judgement(rules).tolerated))
 
 
 def narrower(rule: dict[str, Any], *pairs: StoredPair, more: tuple[dict[str, Any], ...] = ()) -> list[str]:
@@ -189,6 +190,27 @@ def test_a_list_with_a_tolerance_below_is_not_told_to_be_unordered() -> None:
     stored = [pair({"v": [1.0, 5.0]}, {"v": [5.0, 1.05]})] * 3
 
     assert not any("unordered" in text for text in narrower({"path": "$.v"}, *stored, more=(tolerance,)))
+
+
+def test_many_pairs_and_rules_end_within_bounds() -> None:
+    asked = 0
+
+    def judged(rules: RuleSet) -> frozenset[tuple[str, str, str, str]]:
+        nonlocal asked
+        asked += 1
+        return frozenset()
+
+    rules = rules_from_case({"rules": [{"id": f"i{at}", "path": f"$.a{at}", "action": "ignore"} for at in range(200)]})
+
+    assert (
+        list(
+            narrower_actions(
+                rules, [StoredPair(ROUTE, judged, lambda made: frozenset(rule.id for rule in made.rules))] * 500, TODAY
+            )
+        )
+        == []
+    )
+    assert asked == 20_000
 
 
 def test_headers_and_cookies_have_narrower_actions_too() -> None:
