@@ -40,8 +40,8 @@ class Aligner:
         self.walk = walk
         self.canon = Canon(walk)
         self._known: dict[tuple[object, ...], Findings | None] = {}
-        self._remembers = not walk.force.dynamic and not walk.force.chosen.has_correlate
-        """Whether an attempt's result depends on nothing but the two lists and the rules of their place."""
+        self._learns = walk.force.chosen.has_correlate
+        """Whether a success has taught something, so that it cannot be taken from memory; a failure can."""
 
     def part(self) -> None:
         """Ends the circle of a walk and its aligner, so that what they hold goes at once and not with the next collection."""
@@ -69,7 +69,7 @@ class Aligner:
         attempts += [(rule, self._under(a, b, place, rule)) for rule in rules]
         rule, work = attempts[min(1, len(attempts) - 1)]
         if len(attempts) > 1:
-            found = self._succeeded(attempts, (id(a), id(b), place.state, place.twin_state, place.cover, place.guard))
+            found = self._succeeded(attempts, self._situation(a, b, place))
             if found is not None:
                 walk.findings.merge(found)
                 return
@@ -78,6 +78,13 @@ class Aligner:
         work()
         if rule is not None:
             walk.findings.applied.add(rule.called)
+
+    def _situation(self, a: list[Any], b: list[Any], place: Place) -> tuple[object, ...]:
+        """All that the result of an attempt depends on."""
+        walk = self.walk
+        where = (place.location, place.twin) if walk.places.dynamic else ()
+        learnt = walk.correlations.state if self._learns else ()
+        return (id(a), id(b), place.state, place.twin_state, place.cover, place.guard, where, learnt)
 
     def _succeeded(self, attempts: list[_Attempt], key: tuple[object, ...]) -> Findings | None:
         """The findings of the first attempt without a difference. Remembered: lists without order nest, and each level tries twice."""
@@ -92,7 +99,7 @@ class Aligner:
                     found.applied.add(rule.called)
                     self._all_matching(attempts, rule)
                 break
-        if self._remembers:
+        if found is None or not self._learns:
             self._known[key] = found
         return found
 

@@ -37,7 +37,8 @@ class Apart(Equality):
 def refute(walk: Walk, primary: Any, candidate: Any, again: Callable[[Equality], Walk]) -> None:
     """Adds the pairs of the walk's findings that are no part of a one-to-one mapping as differences.
 
-    `again` makes a walk of the same pair. Ids at places that another rule hides say nothing.
+    `again` makes a walk of the same pair. Ids at places that another rule hides say nothing, and equal ids count against a rule
+    only at its own places: one more rule must never add a mismatch.
     """
     learnt = walk.findings.correlated
     if not learnt:
@@ -47,5 +48,7 @@ def refute(walk: Walk, primary: Any, candidate: Any, again: Callable[[Equality],
     closer.walk(primary, candidate, closer.start())
     met = closer.findings.met
     for rule, a, b, location in learnt:
-        if {(rule.bijection, type_name(a), a), (rule.bijection, type_name(b), b)} & met:
+        if walk.spelling.same(a, b):
+            continue  # one id in two spellings, which an `exact` told apart
+        if {(rule.id, type_name(a), a), (rule.id, type_name(b), b)} & met:
             walk.findings.add(location, "value", a, b, lambda: "not one to one")

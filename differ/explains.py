@@ -51,16 +51,23 @@ class Correlations:
         self._forth: dict[tuple[str, Any], Any] = {}
         self._back: dict[tuple[str, Any], Any] = {}
         self._learnt: list[tuple[tuple[str, Any], tuple[str, Any]]] = []
+        self._states = [0]
 
     @property
     def mark(self) -> int:
         """How much is known; see `back_to`."""
         return len(self._learnt)
 
+    @property
+    def state(self) -> tuple[int, int]:
+        """Equal for equal knowledge that was learnt in the same order."""
+        return len(self._learnt), self._states[-1]
+
     def back_to(self, mark: int) -> None:
         """Forgets what an attempt that failed has taught since `mark`."""
         while len(self._learnt) > mark:
             forth, back = self._learnt.pop()
+            self._states.pop()
             del self._forth[forth], self._back[back]
 
     def consistent(self, name: str, a: Any, b: Any) -> bool:
@@ -73,6 +80,7 @@ class Correlations:
                 self._forth[forth] = b
                 self._back[back] = a
                 self._learnt.append((forth, back))
+                self._states.append(hash((self._states[-1], forth, back)))
             return True
         return bool(self._forth.get(forth, MISSING) == b and self._back.get(back, MISSING) == a)
 

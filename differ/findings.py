@@ -55,7 +55,7 @@ class Findings:
     correlated: list[tuple[Rule, Any, Any, Location]] = field(default_factory=list)
     """The pairs that `correlate` rules took for one id each."""
     met: set[tuple[str, str, Any]] = field(default_factory=set)
-    """Ids at places of `correlate` rules that stand for themselves: name of the mapping, type, id. Kept by close walks only."""
+    """Ids at places of `correlate` rules that stand for themselves: id of the rule, type, value. Kept by close walks only."""
     whole: set[Location] = field(default_factory=set)
     """Nodes of which every child differs."""
     _kept: dict[_Key, Found] = field(default_factory=dict)

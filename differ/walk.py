@@ -242,7 +242,7 @@ class Walk:
     def _meet(self, a: Any, place: Place) -> None:
         """Notes an id that stands for itself at a place of a `correlate` rule."""
         if self.closely and type_name(a) in ("string", "number"):
-            self.findings.met |= {(rule.bijection, type_name(a), a) for rule in place.here if rule.action == "correlate"}
+            self.findings.met |= {(rule.id, type_name(a), a) for rule in place.here if rule.action == "correlate"}
 
     def record(self, kind: str, a: Any, b: Any, place: Place) -> None:
         """A difference of a whole list (order, an item), which only an ignore above it explains."""

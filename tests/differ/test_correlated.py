@@ -50,3 +50,10 @@ def test_what_another_rule_explains_teaches_nothing(say: Say) -> None:
 
     assert say([1, 2], [2, 3], *rules)[0] == "tolerated"
     assert say([1, 2, 7], [9, 9, 7], correlate("$[*]"), {"path": "$[1]", "action": "ignore"})[0] == "tolerated"
+
+
+def test_equal_ids_at_the_place_of_another_rule_add_no_mismatch(say: Say) -> None:
+    ours, theirs = {"a": [0], "b": [0]}, {"a": [0], "b": [1]}
+
+    assert say(ours, theirs, correlate("$.b[*]"))[0] == "tolerated"
+    assert say(ours, theirs, correlate("$.b[*]"), correlate("$.a[*]"))[0] == "tolerated"
