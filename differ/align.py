@@ -68,7 +68,7 @@ class Aligner:
         attempts: list[_Attempt] = [(None, self._as_it_stands(a, b, place, kept))]
         attempts += [(rule, self._under(a, b, place, rule)) for rule in rules]
         rule, work = attempts[min(1, len(attempts) - 1)]
-        if len(attempts) > 1:
+        if len(attempts) > 1 and not self._hurried():
             found = self._succeeded(attempts, self._situation(a, b, place))
             if found is not None:
                 walk.findings.merge(found)
@@ -78,6 +78,12 @@ class Aligner:
         work()
         if rule is not None:
             walk.findings.applied.add(rule.called)
+
+    def _hurried(self) -> bool:
+        """Whether half of the budget is spent: the rest is for saying what differs, and lists are paired as they stand."""
+        walk = self.walk
+        walk.hurried = walk.hurried or walk.budget.spent > walk.budget.nodes // 2
+        return walk.hurried
 
     def _situation(self, a: list[Any], b: list[Any], place: Place) -> tuple[object, ...]:
         """All that the result of an attempt depends on."""
@@ -93,6 +99,8 @@ class Aligner:
             return known  # type: ignore[return-value]  # the sentinel has been told apart
         found = None
         for rule, work in attempts:
+            if self._hurried():
+                break
             found = self.walk.clean(work)
             if found is not None:
                 if rule is not None:
@@ -271,11 +279,13 @@ class Aligner:
         walk.budget.spend(len(left) + len(right))
         ones = classes(left, lambda i: self._kind(a[i], place.state, i))
         others = classes(right, lambda j: self._kind(b[j], place.twin_state, j))
-        if max(len(ones), len(others)) > MAX_MATCHING:
+        if max(len(ones), len(others)) > MAX_MATCHING or self._hurried():
             return None
-        return matched(
-            ones, others, lambda i, j: walk.clean(lambda: walk.walk(a[i], b[j], walk.child(place, i, j))) is not None
-        )
+
+        def fits(i: int, j: int) -> bool:
+            return not self._hurried() and walk.clean(lambda: walk.walk(a[i], b[j], walk.child(place, i, j))) is not None
+
+        return matched(ones, others, fits)
 
     def _kind(self, value: Any, state: State, at: int) -> Hashable:
         """Elements of one kind are the same, and the same rules select them."""

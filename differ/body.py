@@ -169,7 +169,7 @@ class BodyComparison:
         found = walk.findings
         walk.aligner.part()
         differences, truncated = body_differences(found, self.route, self.statuses, self.force.rules.limits.diffs)
-        truncated = truncated or spent
+        truncated = truncated or spent or walk.hurried
         return BodyResult(differences, found.applied, truncated, _relations(found), found.masked)
 
     def _fields(self, fields: list[tuple[Any, str]], called: str) -> BodyResult:

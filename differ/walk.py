@@ -53,6 +53,8 @@ class Walk:
         self.depth = force.rules.limits.depth
         self.simple = not force.has_exact
         """No `exact` anywhere: representation normalisers hold at every place."""
+        self.hurried = False
+        """Whether lists are paired as they stand for want of budget: a mismatch then, but there may be less of it."""
         self.closely = False
         """Whether no leaf is passed over, and ids that stand for themselves are noted (differ.correlated)."""
         self.places = Places(force)

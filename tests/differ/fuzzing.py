@@ -29,10 +29,13 @@ CODERS = {
 }
 
 
-def seeds() -> list[dict[str, Any]]:
+FILES = ("differ.jsonl", "own.jsonl", "fuzz/seeds.jsonl", "fuzz/kept.jsonl")
+
+
+def seeds(*files: str) -> list[dict[str, Any]]:
     """The cases that mutation starts from: the case files, seeds of all kinds of bodies, and what was found before."""
     found = []
-    for path in (DATA / "differ.jsonl", DATA / "own.jsonl", DATA / "fuzz" / "seeds.jsonl", DATA / "fuzz" / "kept.jsonl"):
+    for path in (DATA / name for name in files or FILES):
         found += [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     return found
 

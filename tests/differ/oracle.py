@@ -52,7 +52,8 @@ class Oracle:
         self._selected = {
             rule.path: (locations(rule.path, primary), locations(rule.path, candidate)) for rule in self.rules if rule.dynamic
         }
-        self.needed: list[tuple[str, Any, Any]] = []
+        self.learnt: list[tuple[Rule, object, object]] = []
+        self.met: set[tuple[str, object]] = set()
         self._memo: dict[tuple[Location, Location, Cover], bool] = {}
 
     def clean(self) -> bool:
@@ -121,20 +122,35 @@ class Oracle:
     def _leaf(self, a: Any, b: Any, below: Cover, live: list[Rule]) -> bool:
         if below.guard is None:
             if same_value(a, b, self.off, self.drop_query):
-                self._taught(live, a, b)
+                self._taught(live, a, b, same=True)
                 return True
         elif exactly(a, b):
-            self._taught(live, a, b)
+            self._taught(live, a, b, same=True)
             return True
         others = [rule for rule in live if rule.action != "correlate"]
         return any(self._explains(rule, a, b) for rule in others) or (self.correlate != "never" and self._taught(live, a, b))
 
-    def _taught(self, live: list[Rule], a: Any, b: Any) -> bool:
-        """Whether a pair of ids comes under `correlate`; it then counts for the bijection, equal ids too."""
-        names = [rule.entry["name"] for rule in live if rule.action == "correlate"]
-        if not names or type_of(a) not in ("string", "number") or type_of(a) != type_of(b):
+    def _taught(self, live: list[Rule], a: Any, b: Any, *, same: bool = False) -> bool:
+        """Whether a pair of ids comes under `correlate`; it then counts for the bijection, and what stands for itself against it."""
+        rules = [rule for rule in live if rule.action == "correlate"]
+        if not rules or type_of(a) not in ("string", "number") or type_of(a) != type_of(b):
             return False
-        self.needed += [(name, identity(a), identity(b)) for name in names[:1]]
+        if same:
+            self.met |= {(rule.called, identity(a)) for rule in rules}
+        else:
+            self.learnt += [(rule, identity(a), identity(b)) for rule in rules]
+        return True
+
+    def one_to_one(self) -> bool:
+        """Whether the ids that were learnt go together one to one, and none of them stands for itself where its rule holds."""
+        forth: dict[object, object] = {}
+        back: dict[object, object] = {}
+        for rule, a, b in self.learnt:
+            name = rule.entry["name"]
+            if forth.setdefault((name, a), b) != b or back.setdefault((name, b), a) != a:
+                return False
+            if a != b and {(rule.called, a), (rule.called, b)} & self.met:
+                return False
         return True
 
     # lists
@@ -285,16 +301,6 @@ def _typed(rule: Rule, kind: str) -> bool:
     return rule.action == "type_only" and (not types or kind in types)
 
 
-def bijective(needed: Iterable[tuple[str, Any, Any]]) -> bool:
-    """Whether the pairs of each rule go together one to one."""
-    forth: dict[tuple[str, Any], Any] = {}
-    back: dict[tuple[str, Any], Any] = {}
-    return all(
-        forth.setdefault((name, one), other) == other and back.setdefault((name, other), one) == one
-        for name, one, other in needed
-    )
-
-
 # the verdict
 
 
@@ -333,11 +339,11 @@ def _clean(made: Callable[[str], Oracle], live: tuple[Rule, ...]) -> bool:
     least, most = made("never").clean(), made("always").clean()
     if least == most:
         return bool(least)
-    if any(rule.action in ("unordered", "keyed") for rule in live):
+    if any(rule.action in ("unordered", "keyed") for rule in live) or sum(rule.action == "correlate" for rule in live) > 1:
         raise Unspecified("which ids go together")
     oracle = made("exact")
     oracle.clean()
-    return bijective(oracle.needed)
+    return oracle.one_to_one()
 
 
 def _mismatching(least: Oracle, most: Oracle) -> frozenset[str] | None:

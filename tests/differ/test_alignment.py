@@ -84,3 +84,18 @@ def test_a_rule_is_not_named_where_the_values_are_the_same_without_it(say: Say) 
     assert say({"a": {"v": 1}}, {"a": {"v": 1.0}}, {"path": "$.a", "action": "ignore"})[0] == "match"
     rules = [{"path": "$.a", "action": "ignore"}, {"path": "$.b", "action": "exact"}]
     assert say({"a": {"v": 1}}, {"a": {"v": 1.0}}, *rules)[0] == "match"
+
+
+def test_lists_that_nest_without_order_end_in_a_mismatch_not_in_silence(
+    reply: Callable[..., Response], judge_pair: Callable[..., Judgement]
+) -> None:
+    """All differ at every level: the matching stops at half of the budget, the rest says what differs."""
+
+    def tree(levels: int, leaf: int) -> Any:
+        return leaf if not levels else [tree(levels - 1, 2 * leaf + side) for side in (0, 1)]
+
+    judgement = judge_pair(
+        reply(tree(7, 1)), reply(tree(7, 1000)), {"path": "$..*", "action": "unordered"}, limits={"nodes": 100_000}
+    )
+
+    assert (judgement.verdict.value, judgement.truncated) == ("mismatch", True)

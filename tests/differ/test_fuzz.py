@@ -109,9 +109,20 @@ def shown(failure: Any) -> str:
     return f"{''.join(traceback.format_exception(error)[-4:])}\n{text[:20_000]}"
 
 
-@pytest.mark.parametrize("case", CORPUS, ids=lambda case: str(case.get("name")) if isinstance(case, dict) else "junk")
-def test_seeds_and_kept_inputs_end_in_a_verdict(case: Any) -> None:
+KINDS = [case for case in CORPUS if case["name"] in {seed["name"] for seed in seeds("fuzz/seeds.jsonl", "fuzz/kept.jsonl")}]
+
+
+@pytest.mark.parametrize("case", KINDS, ids=[case["name"] for case in KINDS])
+def test_bodies_of_all_kinds_and_kept_inputs_end_in_a_verdict(case: Any) -> None:
     Runner().case(case)
+
+
+def test_every_line_of_the_case_files_ends_in_a_verdict() -> None:
+    runner = Runner()
+    for case in CORPUS:
+        runner.case(case)
+
+    assert runner.verdicts["match"] > 10
 
 
 def kept_messages() -> Iterator[bytes]:
