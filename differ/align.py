@@ -40,6 +40,8 @@ class Aligner:
         self.walk = walk
         self.canon = Canon(walk)
         self._known: dict[tuple[object, ...], Findings | None] = {}
+        self._strangers: dict[tuple[object, ...], tuple[list[int], list[int]]] = {}
+        """Lists without order of which no two elements fit: an attempt has found that out, the report need not again."""
         self._learns = walk.force.chosen.has_correlate
         """Whether a success has taught something, so that it cannot be taken from memory; a failure can."""
 
@@ -154,13 +156,13 @@ class Aligner:
         positions = walk.equality.unequal(a, b, len(place.location))
         if len(positions) < 2 or type(walk.findings) is Trial:
             for at in positions:
-                walk.walk(a[at], b[at], walk.child(place, at))
+                walk.pair(a[at], b[at], place, at, at)
             return
         outer, walk.findings = walk.findings, Findings()
         mark, asked = walk.correlations.mark, False
         try:
             for at in positions:
-                walk.walk(a[at], b[at], walk.child(place, at))
+                walk.pair(a[at], b[at], place, at, at)
                 if not asked and not walk.findings.clean and hidden_by(place) is None:
                     asked = True
                     if self._same_multiset(a, b, positions, place):
@@ -211,7 +213,7 @@ class Aligner:
     def _in_order(self, a: list[Any], b: list[Any], ones: list[int], others: list[int], place: Place) -> None:
         walk = self.walk
         for i, j in zip(ones, others, strict=False):
-            walk.walk(a[i], b[j], walk.child(place, i, j))
+            walk.pair(a[i], b[j], place, i, j)
         for i in ones[len(others) :]:
             walk.item("item_removed", a[i], MISSING, place, i)
         for j in others[len(ones) :]:
@@ -244,7 +246,10 @@ class Aligner:
 
     def _multiset(self, a: list[Any], b: list[Any], place: Place) -> None:
         """Elements with equal canonical forms leave in pairs; a few leftovers are matched pair by pair, the rest in order."""
-        walk = self.walk
+        walk, asked = self.walk, self._situation(a, b, place)
+        if asked in self._strangers and type(walk.findings) is not Trial:
+            self._in_order(a, b, *self._strangers[asked], place)
+            return
         walk.budget.spend(len(a) + len(b))
         waiting: dict[str | bytes, list[int]] = defaultdict(list)
         theirs = self.canon.keys(b, place, Side.CANDIDATE)
@@ -258,8 +263,12 @@ class Aligner:
             else:
                 left.append(i)
         right = sorted(j for partners in waiting.values() for j in partners)
+        if len(left) == len(a) and len(right) == len(b):
+            self._strangers[asked] = (left, right)
         if left and right:
             pairs = self._matched(a, b, left, right, place)
+            if pairs:
+                self._strangers.pop(asked, None)
             if pairs is not None and len(pairs) < max(len(left), len(right)) and len(left) < len(a):
                 # Forms pair by the first rule that gives one: another pairing may leave less, where rules say "either of these"
                 everything = list(range(len(a))), list(range(len(b)))
@@ -277,9 +286,9 @@ class Aligner:
         """The largest matching under the rules, None for too many kinds: `regex or type_only` has no canonical form to pair by."""
         walk = self.walk
         walk.budget.spend(len(left) + len(right))
-        ones = classes(left, lambda i: self._kind(a[i], place.state, i))
-        others = classes(right, lambda j: self._kind(b[j], place.twin_state, j))
-        if max(len(ones), len(others)) > MAX_MATCHING or self._hurried():
+        ones = classes(left, lambda i: self._kind(a[i], place.state, i), MAX_MATCHING)
+        others = classes(right, lambda j: self._kind(b[j], place.twin_state, j), MAX_MATCHING) if ones else None
+        if ones is None or others is None or self._hurried():
             return None
 
         def fits(i: int, j: int) -> bool:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Hashable, Sequence
 Pairs = dict[int, int]
 
 
-def classes(items: Sequence[int], key: Callable[[int], Hashable]) -> list[list[int]]:
-    """The items in groups of equal keys, in the order of their first ones."""
+def classes(items: Sequence[int], key: Callable[[int], Hashable], most: int) -> list[list[int]] | None:
+    """The items in groups of equal keys, in the order of their first ones; None for more than `most` groups."""
     found: dict[Hashable, list[int]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
+        if len(found) > most:
+            return None
     return list(found.values())
 
 

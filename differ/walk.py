@@ -148,6 +148,7 @@ class Walk:
         depth, simple, same, spelled = len(place.location), self.simple, self.equality.same, self.spelling.same
         trusting, batching = self.equality.trusting, self.equality.fast and depth <= SHORTCUT_DEPTH
         closely = self.closely
+        leaves = simple and not closely and depth < self.depth
         ones: list[Any] = []
         others: list[Any] = []
         keys: list[str] = []
@@ -177,7 +178,7 @@ class Walk:
             if vb is MISSING:
                 lacking = True
                 self.one_sided(va, MISSING, place, key)
-            elif simple and not closely and kind is not dict and kind is not list and type(vb) not in _CONTAINERS:
+            elif leaves and kind is not dict and kind is not list and type(vb) not in _CONTAINERS:
                 self.budget.spend(NODE)
                 self.unlike(va, vb, below)
             else:
@@ -215,6 +216,16 @@ class Walk:
             self.one_sided(a, b, parent, at)
         else:
             self.record(kind, a, b, parent._replace(location=(*parent.location, at)))
+
+    def pair(self, a: Any, b: Any, place: Place, at: int, other: int) -> None:
+        """Compares two elements of the lists at `place`."""
+        shallow = len(place.location) < self.depth
+        if self.simple and shallow and not self.closely and type(a) not in _CONTAINERS and type(b) not in _CONTAINERS:
+            if not self.spelling.same(a, b, self.findings):
+                self.budget.spend(NODE)
+                self.unlike(a, b, self.child(place, at, other))
+        else:
+            self.walk(a, b, self.child(place, at, other))
 
     def leaf(self, a: Any, b: Any, place: Place) -> None:
         """Two values that cannot be walked further."""

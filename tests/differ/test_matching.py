@@ -23,7 +23,9 @@ def largest(a: list[int], b: list[int], fits: Callable[[int, int], bool]) -> int
 @settings(max_examples=300, deadline=None)
 @given(a=SIDES, b=SIDES, edges=st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3))))
 def test_no_matching_is_larger(a: list[int], b: list[int], edges: set[tuple[int, int]]) -> None:
-    ones, others = classes(range(len(a)), a.__getitem__), classes(range(len(b)), b.__getitem__)
+    ones, others = classes(range(len(a)), a.__getitem__, 4), classes(range(len(b)), b.__getitem__, 4)
+    assert ones is not None
+    assert others is not None
     pairs = matched(ones, others, lambda i, j: (a[i], b[j]) in edges)
 
     assert all((a[i], b[j]) in edges for i, j in pairs.items())
@@ -37,7 +39,13 @@ def test_a_long_list_of_few_kinds_is_asked_about_once_a_kind() -> None:
         asked.append((i, j))
         return True
 
-    ones, others = (classes(range(10_000), lambda at, n=n: at % n) for n in (3, 4))  # type: ignore[misc]
+    ones, others = (classes(range(10_000), lambda at, n=n: at % n, 4) for n in (3, 4))  # type: ignore[misc]
 
+    assert ones is not None
+    assert others is not None
     assert len(matched(ones, others, fits)) == 10_000
     assert len(asked) == 12
+
+
+def test_too_many_kinds_are_no_classes() -> None:
+    assert classes(range(5), lambda at: at, 4) is None
