@@ -6,6 +6,7 @@ value and for nothing else, and that the JSON library can write.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from differ.explains import MISSING
@@ -53,12 +54,14 @@ class Spelling:
             return (type(a) is int) is (type(b) is int) and same_number(a, b)
         return type(a) is type(b) and a is not MISSING and bool(a == b)
 
-    def alike(self, a: Any, b: Any) -> bool:
-        """Whether two subtrees are one value in two spellings, without any rule."""
+    def alike(self, a: Any, b: Any, spend: Callable[[int], None]) -> bool:
+        """Whether two subtrees are one value in two spellings, without any rule. Every container visited is paid for."""
         if type(a) is dict and type(b) is dict:
-            return a.keys() == b.keys() and all(self.alike(value, b[key]) for key, value in a.items())
+            spend(len(a))
+            return a.keys() == b.keys() and all(self.alike(value, b[key], spend) for key, value in a.items())
         if type(a) is list and type(b) is list:
-            return len(a) == len(b) and all(map(self.alike, a, b))
+            spend(len(a))
+            return len(a) == len(b) and all(self.alike(one, other, spend) for one, other in zip(a, b, strict=True))
         return self.same(a, b)
 
     def _same_link(self, a: str, b: str, findings: Findings | None) -> bool:

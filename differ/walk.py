@@ -126,7 +126,7 @@ class Walk:
         """Whether two values are the same without the rule that hides them."""
         if type(a) is not type(b) or type(a) not in _CONTAINERS:
             return place.guard is None and self.spelling.same(a, b, self.findings)
-        return place.guard is None and self.spelling.alike(a, b)
+        return place.guard is None and self.spelling.alike(a, b, self.budget.spend)
 
     def _carved(self, a: Any, b: Any, place: Place) -> None:
         """Under an `ignore` with `exact` somewhere below: the structure is hidden, carved-out members are not."""

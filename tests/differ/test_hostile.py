@@ -149,3 +149,14 @@ def test_embedded_json_is_bounded(say: Say) -> None:
 
     assert say({"a": "[" * 50_000}, {"a": "["}, rule)[0] == "mismatch"
     assert say({"a": json.dumps({"x": 1, "y": 2.0})}, {"a": '{"y":2,"x":1}'}, rule)[0] == "tolerated"
+
+
+def test_what_an_ignore_hides_is_looked_at_within_the_budget(
+    reply: Callable[..., Response], judge_pair: Callable[..., Judgement]
+) -> None:
+    """Whether the rule was needed at all is asked of the hidden subtree, which may be large."""
+    ours, theirs = {"a": [1] * 5_000, "b": 1}, {"a": [1.0] * 5_000, "b": 1}
+    rule = {"path": "$.a", "action": "ignore"}
+
+    assert judge_pair(reply(ours), reply(theirs), rule).verdict.value == "match"
+    assert judge_pair(reply(ours), reply(theirs), rule, limits={"nodes": 1_000}).verdict.value == "inconclusive"
