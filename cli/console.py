@@ -36,7 +36,10 @@ def inert(text: object) -> str:
 
 def say(message: object) -> None:
     """A message for people, on stderr."""
-    err.print(Text(inert(message)))
+    try:
+        err.print(Text(inert(message)))
+    except OSError:
+        pass  # its reader is gone or its disk is full: what we do matters more than what we say
 
 
 def show(text: object) -> None:

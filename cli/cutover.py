@@ -16,7 +16,9 @@ from cli.context import ActorOption, ConfigOption, JsonOption, load, now, policy
 from cli.known_routes import configured, resolve, seen
 from gate import decision as decisions
 from gate.facts import Decision, State
+from settings.admin_token import admin_headers
 from settings.keyfile import read_key
+from settings.load import SettingsError
 from settings.model import Settings
 from store.cutover import act
 from store.database import Store
@@ -70,6 +72,10 @@ def _command(action: str):  # type: ignore[no-untyped-def]  # typer reads the in
 def decide(settings: Settings, action: str, route: str, actor: str, reason: str) -> Decision:
     """Takes one decision: a roll-back is told to the proxies first and stored when it can be; anything else is stored first."""
     key = read_key(settings.key_path)
+    try:
+        admin_headers(settings)
+    except SettingsError as error:  # said once, and no roll-back waits for it
+        say(f"warning: no proxy can be asked or told directly: {error}")
     salt = secrets.token_hex(8)
     policy = policy_of(settings)
     route = _resolved(settings, route)
@@ -123,24 +129,30 @@ def _roll_back_directly(settings: Settings, route: str, actor: str, reason: str,
     seq = max(found for _, found in numbers) + 1
     made = Decision(route, seq, State.ROLLED_BACK, "", 0, salt, now(), None, actor, reason or "manual roll-back")
     signed = decisions.sign(made, key)
-    told = [_tell(address, signed) for address, _ in numbers]
+    told = [_tell(settings, address, signed) for address, _ in numbers]
     return signed if any(told) else None
 
 
 def publish(settings: Settings, decision: Decision) -> None:
     """Hands a stored decision to the proxies at once; one that cannot be reached reads it from the store within a second."""
     for address in proxy_addresses(settings):
-        _tell(address, decision)
+        _tell(settings, address, decision)
 
 
-def _tell(address: str, decision: Decision) -> bool:
+def _tell(settings: Settings, address: str, decision: Decision) -> bool:
+    url, text = f"http://{address}/decisions", decisions.encode(decision)
     try:
-        httpx.post(
-            f"http://{address}/decisions", content=decisions.encode(decision), timeout=PUBLISH_DEADLINE, trust_env=False
-        ).raise_for_status()
-    except httpx.HTTPError as error:
+        headers = admin_headers(settings)
+        answer = httpx.post(url, content=text, headers=headers, timeout=PUBLISH_DEADLINE, trust_env=False).raise_for_status()
+        unconfirmed = answer.json().get("unconfirmed_workers", 0)
+    except SettingsError as error:  # a roll-back goes on: the proxies read the store, too
+        say(f"warning: the proxy at {address} could not be told directly: {error}")
+        return False
+    except (httpx.HTTPError, ValueError, AttributeError) as error:
         say(f"note: the proxy at {address} could not be told directly ({type(error).__name__}); it reads the store by itself")
         return False
+    if unconfirmed:
+        say(f"warning: {unconfirmed} workers of the proxy at {address} have not confirmed it yet; they are told all the same")
     return True
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import os
 import platform
+import resource
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +19,9 @@ from cli.codes import CommandError, Exit
 from cli.console import cell, out, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, rules_of
 from cli.ports import require_free
+from proxy.descriptors import MOST_FILES, OWN_FILES, clients_for
+from proxy.interpreter import interpreter_advice
+from settings.admin_token import read_admin_token
 from settings.keyfile import read_key
 from settings.load import SettingsError
 from settings.model import Settings
@@ -26,6 +31,7 @@ from store.errors import StoreError
 
 DEADLINE = 5.0
 CLOCK_SKEW_LIMIT = 5.0
+FEW_CLIENTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check versions, configuration, rules, both backends, clocks, ports and the store. Exit 2 or 4 when something must be mended."""
+    """Check versions, configuration, limits, both backends, clocks, ports and the store. Exit 2 or 4 when something must be mended."""
     settings = load(config)
-    checks = [_versions(), _rules(settings), _key(settings)]
+    checks = [_versions(), _rules(settings), _key(settings), _token(settings), _workers(settings), _descriptors()]
     checks += [_backend("primary", settings.primary.url), _backend("candidate", settings.candidate.url)]
     addresses = {
         "proxy.listen": settings.proxy.listen,
@@ -74,10 +80,43 @@ def _versions() -> Check:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             found.append(f"{name} missing")
-    if sys.version_info < (3, 12):
-        reason = "Python 3.11 binds mitmproxy 11.0.2 and an h11 with CVE-2025-43859: use 3.13 in production"
-        return Check("versions", None, f"{', '.join(found)}; {reason}")
+    advice = interpreter_advice(sys.version_info)
+    if advice is not None:
+        return Check("versions", None, f"{', '.join(found)}; {advice}")
     return Check("versions", True, ", ".join(found))
+
+
+def _workers(settings: Settings) -> Check:
+    """A worker is one core; one more only takes turns with the others."""
+    wanted, cores = settings.proxy.workers, len(os.sched_getaffinity(0))
+    text = f"{wanted} configured, {cores} cores for this process"
+    if wanted > cores:
+        return Check("workers", None, f"{text}: more workers than cores bring nothing; set proxy.workers = {cores}")
+    return Check("workers", True, text)
+
+
+def _descriptors() -> Check:
+    """Each client takes two descriptors, and some are for ourselves."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    clients = clients_for(files)
+    limit = "none" if hard == resource.RLIM_INFINITY else str(hard)
+    text = f"limit {limit}: {clients} clients at once per worker (2 descriptors each, and {OWN_FILES})"
+    if clients < FEW_CLIENTS:
+        need = 2 * FEW_CLIENTS + OWN_FILES
+        return Check("descriptors", None, f"{text}; more are told 503: raise it to {need} or more (ulimit -Hn, LimitNOFILE=)")
+    return Check("descriptors", True, text)
+
+
+def _token(settings: Settings) -> Check:
+    warnings: list[str] = []
+    try:
+        token = read_admin_token(settings, warnings)
+    except SettingsError as error:
+        return Check("admin token", False, str(error), Exit.USAGE)
+    if warnings:
+        return Check("admin token", None, "; ".join(warnings))
+    return Check("admin token", True, "none: loopback only" if token is None else str(settings.proxy.admin_token_file))
 
 
 def _rules(settings: Settings) -> Check:

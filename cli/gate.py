@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from cli.parity_table import judged_rows, parity_text
 from gate.evaluate import evaluate
 from gate.facts import Evidence, GateVerdict, RouteStanding
 from gate.parity import calculate
+from settings.model import Settings
 from store.database import Store
+from store.errors import StoreError
 
 gate = typer.Typer(name="gate", cls=DefaultsToShow, help="May a route move? Every guard with its figure.", no_args_is_help=True)
 CODES = {"pass": Exit.OK, "fail": Exit.BROKEN, "undecided": Exit.INCONCLUSIVE}
@@ -36,13 +39,7 @@ def show_gate(
 ) -> None:
     """Print the gate's verdict for a route with every guard. Exit 0 pass, 1 fail, 3 undecided."""
     settings = load(config)
-
-    async def read(store: Store) -> tuple[Evidence, RouteStanding]:
-        label = resolve(route, configured(settings) | await seen(store))
-        return await store.evidence(label, now=now()), await store.standing(label)
-
-    evidence, standing = with_store(settings, read)
-    verdict = evaluate(evidence, standing, policy_of(settings), now())
+    verdict, standing = judged(settings, route, configured(settings))
     if json:
         show_json(verdict_document(verdict, standing))
     else:
@@ -58,6 +55,28 @@ def show_gate(
             made.add_row(cell(guard.name), cell(word), cell(guard.figure), cell(guard.threshold), cell(guard.missing))
         out.print(made)
     raise typer.Exit(CODES[verdict.verdict])
+
+
+def judged(settings: Settings, route: str, known: Collection[str]) -> tuple[GateVerdict, RouteStanding]:
+    """The verdict on a route that is `known` or that the store has seen. Raises CommandError for another one, and StoreError."""
+
+    async def read(store: Store) -> tuple[Evidence, RouteStanding]:
+        label = resolve(route, {*known, *await seen(store)})
+        return await store.evidence(label, now=now()), await store.standing(label)
+
+    evidence, standing = with_store(settings, read)
+    return evaluate(evidence, standing, policy_of(settings), now()), standing
+
+
+def gate_answer(settings: Settings, route: str, known: Collection[str]) -> tuple[int, dict[str, Any]]:
+    """What the admin listener answers to `GET /gate/ROUTE`: an HTTP status and the document of `gate ROUTE --json`."""
+    try:
+        verdict, standing = judged(settings, route, known)
+    except CommandError as error:
+        return 404, {"error": str(error)}
+    except StoreError as error:
+        return 503, {"error": str(error)}
+    return 200 if verdict.verdict == "pass" else 409, verdict_document(verdict, standing)
 
 
 def verdict_document(verdict: GateVerdict, standing: RouteStanding) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import typer
 
 from cli.codes import Exit
-from cli.console import cell, out, show, show_json, table
+from cli.console import cell, out, say, show, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, with_store
 from cli.rule_audit import alarm_documents, alarm_lines, raised_alarms
+from settings.admin_token import admin_headers
+from settings.load import SettingsError
 from settings.model import Settings
 from store.database import Store
-from store.openings import read_openings
+from store.openings import OpeningsError, openings_in, read_openings
 from store.records import Batch
 from traffic.ledger import Ledger, ledger_document
 
@@ -54,12 +57,17 @@ def status(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 async def current_ledgers(store: Store, settings: Settings) -> dict[str, Ledger]:
-    """The ledgers as of now: this machine's opening counters are read from shared memory first, so that a dead shadow hides nothing."""
+    """The ledgers as of now: this machine's opening counters are read from shared memory first, so that a dead shadow hides nothing.
+
+    Those of dead proxies are read as they are: what they had open stays open until a shadow closes their books.
+    """
     openings = []
-    for path in sorted(settings.state_dir.glob("openings-*.bin")):
-        counts, alive = read_openings(path)
-        if alive:
-            openings.append(counts)
+    for path in openings_in(settings.state_dir):
+        try:
+            openings.append(replace(read_openings(path)[0], closed=False))
+        except OpeningsError as error:
+            if path.exists():  # else the shadow has just closed these books
+                say(f"warning: {error}")
     if openings:
         await store.write(Batch(openings=tuple(openings)), settings.store.keep_examples)
     return await store.ledgers()
@@ -80,8 +88,11 @@ def part_health(settings: Settings) -> dict[str, str]:
 def _unsigned(settings: Settings) -> str:
     """Whether the proxy enforces what it was told: a decision that another key signed is believed by nobody but its author."""
     try:
-        answer = httpx.get(f"http://{settings.proxy.admin}/decisions", timeout=PROBE_DEADLINE, trust_env=False)
+        headers = admin_headers(settings)
+        answer = httpx.get(f"http://{settings.proxy.admin}/decisions", headers=headers, timeout=PROBE_DEADLINE, trust_env=False)
         unsigned = sorted(answer.json().get("unsigned", {}))
+    except SettingsError as error:
+        return f"unknown: {error}"
     except (httpx.HTTPError, ValueError, AttributeError):
         return "unknown"
     return "enforced" if not unsigned else f"NOT ENFORCED, signed by another key: {', '.join(unsigned)}"

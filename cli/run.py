@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ import typer
 from cli.codes import Exit
 from cli.console import say
 from cli.context import ConfigOption, load, rules_of, with_store
-from cli.logs import configure_logs
+from cli.gate import gate_answer
 from cli.ports import require_free
 from cli.supervise import Part, Supervisor
+from proxy.interpreter import interpreter_advice
+from proxy.logs import announce, configure_logs
 from settings.keyfile import make_key, read_key
 from settings.model import Settings
 from settings.routes import load_route_table
 from store.database import open_store
 from store.errors import StoreError
+from store.no_core_dumps import forbid_core_dumps
 
 
 def register(app: typer.Typer) -> None:
@@ -76,22 +80,34 @@ async def _supervise(parts: list[Part]) -> int:
 
 def proxy(config: ConfigOption = None) -> None:
     """Run the live path alone: serve clients from the live backend and hand each finished exchange to the shadow."""
-    from proxy.serve import serve
+    from proxy.parent import run
 
+    forbid_core_dumps()
     configure_logs()
     settings = load(config)
     key = read_key(settings.key_path)
+    advice = interpreter_advice(sys.version_info)
+    if advice is not None:
+        announce(f"note: {advice}")
 
     def ready() -> None:
-        say(f"proxy: http://{settings.proxy.listen} -> {settings.primary.url} (admin http://{settings.proxy.admin})")
+        count = settings.proxy.workers
+        workers = f"{count} worker{'' if count == 1 else 's'}"
+        scheme = "http" if settings.proxy.tls_certificate is None else "https"
+        announce(
+            f"proxy: {scheme}://{settings.proxy.listen} -> {settings.primary.url} (admin http://{settings.proxy.admin}, {workers})"
+        )
 
-    asyncio.run(_until_signalled(serve(settings, key, ready)))
+    asyncio.run(run(settings, key, ready, partial(gate_answer, settings)))
 
 
 def shadow(config: ConfigOption = None) -> None:
-    """Run the mirror worker alone: send the copies, judge, record."""
+    """Run the mirror worker alone: send the copies, judge, record. It gives way to live traffic (nice 10)."""
+    from shadow.giving_way import give_way
     from shadow.serve import serve
 
+    give_way()
+    forbid_core_dumps()
     configure_logs()
     settings = load(config)
     key = read_key(settings.key_path)
@@ -99,13 +115,13 @@ def shadow(config: ConfigOption = None) -> None:
     warnings: list[str] = []
     routes = load_route_table(settings, warnings)
     for warning in warnings:
-        say(f"shadow: {warning}")
+        announce(f"shadow: {warning}")
 
     async def run() -> None:
         store = open_store(settings.store_url, max_open_units=settings.gate.unit.max_open)
         try:
             await store.upgrade()
-            await serve(settings, key, rules, store, lambda: say(f"shadow: mirrors to {settings.candidate.url}"), routes)
+            await serve(settings, key, rules, store, lambda: announce(f"shadow: mirrors to {settings.candidate.url}"), routes)
         finally:
             await store.close()
 

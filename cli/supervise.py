@@ -1,6 +1,7 @@
 """Runs the parts of one machine as child processes: starts them, restarts what dies, ends all of them.
 
-A part that dies is started again after a pause that doubles from 0.2 s up to 30 s and falls back once it has lived for a minute.
+A part that dies is started again at once, and when it dies again after pauses that double from 0.2 s up to 30 s and fall back once it
+has lived for a minute.
 A part that ends with a usage or configuration error (2) at once is not started again: the same would happen. Only the proxy is
 essential: a mirror or a dashboard that cannot run must not take live traffic down.
 """
@@ -16,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.codes import Exit
+from proxy.backoff import STEADY_S, Backoff
 from store.tasks import spawn
 
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 30.0
-STEADY = 60.0
+PATIENCE_S = 25.0
+"""For each part; a proxy's drain takes proxy.drain.WORKER_S at most, and some seconds more to say good-bye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Supervisor:
         """Ends `wait`; for signal handlers."""
         self._stopping.set()
 
-    async def stop(self, patience: float = 20.0) -> None:
+    async def stop(self, patience: float = PATIENCE_S) -> None:
         """Ends every child: SIGTERM in the order of the parts, one after the other, then SIGKILL for what is left after `patience`."""
         self._stopping.set()
         for child in self._children.values():
@@ -91,7 +92,7 @@ class Supervisor:
                 await child.ended.wait()
 
     async def _keep(self, child: _Child) -> None:
-        pause = FIRST_PAUSE
+        backoff = Backoff()
         loop = asyncio.get_running_loop()
         try:
             while not self._stopping.is_set():
@@ -99,7 +100,8 @@ class Supervisor:
                 code = await self._run(child)
                 if self._stopping.is_set():
                     return
-                early = child.starts == 1 and loop.time() - begun < STEADY
+                lived = loop.time() - begun
+                early = child.starts == 1 and lived < STEADY_S
                 if child.part.essential and early and code in (Exit.USAGE, Exit.UNREACHABLE):
                     self._report(f"{child.part.name}: cannot run (exit {code})")
                     self.failure = code
@@ -108,8 +110,10 @@ class Supervisor:
                 if code == Exit.USAGE and early:
                     self._report(f"{child.part.name}: cannot run (exit {code}); the rest goes on without it")
                     return
-                pause = FIRST_PAUSE if loop.time() - begun > STEADY else min(pause * 2, LONGEST_PAUSE)
-                self._report(f"{child.part.name}: ended (exit {code}), started again in {pause:.1f} s")
+                pause = backoff.after(lived)
+                self._report(
+                    f"{child.part.name}: ended (exit {code}), started again {f'in {pause:.1f} s' if pause else 'at once'}"
+                )
                 try:
                     async with asyncio.timeout(pause):
                         await self._stopping.wait()

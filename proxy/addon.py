@@ -18,9 +18,9 @@ from mitmproxy.proxy.layer import NextLayer
 
 from proxy import connections, internals
 from proxy.deadlines import Watch
+from proxy.drain import FLUSH_S
 from proxy.hooks import LiveHooks
 from proxy.live_path import Identity, LivePath
-from proxy.serve import FLUSH_S
 from settings.keyfile import read_key
 from settings.load import SettingsError, load_settings
 from settings.routes import load_route_table

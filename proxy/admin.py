@@ -1,83 +1,119 @@
-"""The admin listener: health, metrics, decisions, and the switches. On loopback by default; it trusts no web page."""
+"""The admin listener: health, metrics, decisions, the gate, and the switches. On loopback by default; it trusts no web page."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import socket
 from collections.abc import Callable, Iterator
 
+import orjson
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gate import decision as signed
+from proxy.admin_access import BearerToken, NoBrowsers
+from proxy.control import Control, Snapshot
 from proxy.figures import metrics_text, status_document
-from proxy.live_path import LivePath
+from proxy.gate_probe import GateProbe, Judge
 from store.openings import OpeningsError
 
 MAX_DECISION = 16 * 1024
 
-
-class NoBrowsers:
-    """Refuses what a web page could make a browser send: anything with an Origin, and host names (DNS rebinding)."""
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._host = host
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = dict(scope["headers"])
-            name = headers.get(b"host", b"").decode("latin-1").rpartition(":")[0] or headers.get(b"host", b"").decode("latin-1")
-            if b"origin" in headers or not (name in ("localhost", self._host) or _is_ip(name.strip("[]"))):
-                await JSONResponse({"error": "not for web pages"}, 403)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+_log = structlog.get_logger("paritygate.proxy")
 
 
-def admin_app(
-    path: LivePath, ready: Callable[[], bool], drain: Callable[[], None], trouble: Callable[[], str | None]
-) -> Starlette:
-    """The application. `drain` asks the proxy to end; `trouble` says why the store cannot be read, if so."""
+class Admin:
+    """The endpoints over a control. `trouble` says why the store cannot be read, if so; `judge` answers for the gate."""
 
-    async def healthz(_: Request) -> Response:
+    def __init__(self, control: Control, trouble: Callable[[], str | None], judge: Judge | None) -> None:
+        self._control = control
+        self._trouble = trouble
+        self._gate = GateProbe(judge) if judge is not None else None
+        self._terse = control.settings.proxy.admin_token_file is not None
+        self._reading = asyncio.Lock()  # one thread at most: the pool's others are for looking up the backends' names
+
+    def app(self, token: str | None) -> Starlette:
+        """The application; with a token, all but health and readiness ask for it."""
+        host = self._control.settings.proxy.admin.rpartition(":")[0]
+        guards = [Middleware(NoBrowsers, host=host, named=token is not None)]
+        if token is not None:
+            guards.append(Middleware(BearerToken, token=token))
+        return Starlette(
+            routes=[
+                Route("/healthz", self._healthz),
+                Route("/readyz", self._readyz),
+                Route("/metrics", self._metrics),
+                Route("/status", self._status),
+                Route("/gate/{route:path}", self._judged),
+                Route("/decisions", self._decisions, methods=["GET"]),
+                Route("/decisions", self._decide, methods=["POST"]),
+                Route("/pause", self._pause, methods=["POST"]),
+                Route("/resume", self._resume, methods=["POST"]),
+                Route("/drain", self._drain, methods=["POST"]),
+            ],
+            middleware=guards,
+        )
+
+    async def _healthz(self, _: Request) -> Response:
         return JSONResponse({"alive": True})
 
-    async def readyz(_: Request) -> Response:
+    async def _readyz(self, _: Request) -> Response:
         # A store or a shadow that is down must not take the site down: shown, but ready all the same.
-        about = {"ready": ready(), "draining": path.draining, "shadow": path.handoff.connected, "store": trouble() or "ok"}
-        return JSONResponse(about, 200 if about["ready"] else 503)
+        ready, snapshot, trouble = self._control.ready, self._control.snapshot(), self._trouble()
+        about = {
+            "ready": ready,
+            "draining": snapshot.draining,
+            "shadow": bool(snapshot.standings) and all(one.handoff_connected for one in snapshot.standings),
+            "store": "ok" if trouble is None else "unreadable" if self._terse else trouble,
+            "workers": {"ready": snapshot.workers_ready, "configured": snapshot.workers_wanted},
+        }
+        return JSONResponse(about, 200 if ready else 503)
 
-    reading = asyncio.Lock()  # one thread at most: the pool's others are for looking up the backends' names
+    async def _metrics(self, _: Request) -> Response:
+        def text(snapshot: Snapshot) -> bytes:
+            return metrics_text(snapshot, self._control.openings())
 
-    async def metrics(_: Request) -> Response:
         try:
-            async with reading:
-                text = await asyncio.to_thread(metrics_text, path)
+            async with self._reading:
+                found = await asyncio.to_thread(text, self._control.snapshot())
         except OpeningsError as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(found, media_type="text/plain; version=0.0.4")
 
-    async def status(_: Request) -> Response:
+    async def _status(self, _: Request) -> Response:
+        def document(snapshot: Snapshot) -> dict[str, object]:
+            return status_document(snapshot, self._control.openings())
+
         try:
-            async with reading:
-                document = await asyncio.to_thread(status_document, path)
+            async with self._reading:
+                found = await asyncio.to_thread(document, self._control.snapshot())
         except OpeningsError as error:
             return JSONResponse({"error": str(error)}, 503)
-        return JSONResponse(document)
+        return JSONResponse(found)
 
-    async def decisions(_: Request) -> Response:
-        listed = [json.loads(signed.encode(decision)) for decision in path.book.decisions]
-        return JSONResponse({"decisions": listed, "alarms": path.book.alarms, "unsigned": path.book.unsigned})
+    async def _judged(self, request: Request) -> Response:
+        if self._gate is None:
+            return JSONResponse({"error": "this proxy was started without a gate"}, 404)
+        known = {route.label for route in self._control.routes.routes.values()}
+        status, document = await self._gate.ask(str(request.path_params["route"]), known)
+        text = orjson.dumps(
+            document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str
+        )  # as the command prints it
+        return Response(text + b"\n", status, media_type="application/json")
 
-    async def decide(request: Request) -> Response:
+    async def _decisions(self, _: Request) -> Response:
+        book = self._control.book
+        listed = [json.loads(signed.encode(decision)) for decision in book.decisions]
+        return JSONResponse({"decisions": listed, "alarms": book.alarms, "unsigned": book.unsigned})
+
+    async def _decide(self, request: Request) -> Response:
         body = b""
         async for piece in request.stream():
             body += piece
@@ -87,39 +123,31 @@ def admin_app(
             offered = signed.decode(body.decode("utf-8"))
         except ValueError as error:
             return JSONResponse({"error": f"not a decision: {error}"[:300]}, 400)
-        if not signed.verify(offered, path.key):
+        if not signed.verify(offered, self._control.key):
             return JSONResponse({"error": "the signature does not hold: is this the same key_file?"}, 403)
-        if path.book.offer(offered) or path.book.holds(offered):
-            return JSONResponse({"applied": True, "route": offered.route, "seq": offered.seq})
-        return JSONResponse({"error": "a newer decision is in force", "route": offered.route}, 409)
+        unconfirmed = await self._control.decide(offered)
+        if unconfirmed is None:
+            return JSONResponse({"error": "a newer decision is in force", "route": offered.route}, 409)
+        return JSONResponse({"applied": True, "route": offered.route, "seq": offered.seq, **_unconfirmed(unconfirmed)})
 
-    async def pause(_: Request) -> Response:
-        path.paused = True
-        return JSONResponse({"paused": True})
+    async def _pause(self, _: Request) -> Response:
+        return await self._switch(True)
 
-    async def resume(_: Request) -> Response:
-        path.paused = False
-        return JSONResponse({"paused": False})
+    async def _resume(self, _: Request) -> Response:
+        return await self._switch(False)
 
-    async def end(_: Request) -> Response:
-        drain()
+    async def _switch(self, paused: bool) -> Response:
+        unconfirmed = await self._control.pause(paused)
+        _log.warning("mirroring is paused" if paused else "mirroring goes on", **_unconfirmed(unconfirmed))
+        return JSONResponse({"paused": paused, **_unconfirmed(unconfirmed)})
+
+    async def _drain(self, _: Request) -> Response:
+        self._control.drain()
         return JSONResponse({"draining": True}, 202)
 
-    host = path.settings.proxy.admin.rpartition(":")[0]
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
-            Route("/status", status),
-            Route("/decisions", decisions, methods=["GET"]),
-            Route("/decisions", decide, methods=["POST"]),
-            Route("/pause", pause, methods=["POST"]),
-            Route("/resume", resume, methods=["POST"]),
-            Route("/drain", end, methods=["POST"]),
-        ],
-        middleware=[Middleware(NoBrowsers, host=host)],
-    )
+
+def _unconfirmed(workers: int) -> dict[str, int]:
+    return {"unconfirmed_workers": workers} if workers else {}
 
 
 class AdminServer(uvicorn.Server):
@@ -151,11 +179,3 @@ async def run_admin(app: Starlette, bound: socket.socket) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await server.shutdown(sockets=[bound])
         raise
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,7 @@ import structlog
 
 from gate import decision as signed
 from gate.facts import Decision, State
+from settings.model import Settings
 from traffic.message import Side
 from traffic.route import RouteMatch
 
@@ -20,11 +21,18 @@ MAX_UNSIGNED = 1_000
 
 
 class DecisionBook:
-    """The newest decision of each route. Without one, or when in doubt, the primary serves."""
+    """The newest decision of each route. Without one, or when in doubt, the primary serves.
 
-    def __init__(self, path: Path, key: bytes, clock: Callable[[], float]) -> None:
+    It is kept in the file `path`; without a path it is only in memory, as in a worker, whose parent keeps the file.
+    """
+
+    def __init__(self, path: Path | None, key: bytes, clock: Callable[[], float]) -> None:
         self._path = path
         self._key = key
+        self.on_taken: Callable[[list[Decision]], None] = lambda decisions: None
+        """Called with the decisions that have just come into force."""
+        self.on_alarm: Callable[[str, int, str], None] = lambda route, seq, reason: None
+        """Called with route, overruled number and reason when an alarm has just taken a route back."""
         self._clock = clock
         self._decisions: dict[str, Decision] = {}
         self._alarms: dict[str, int] = {}
@@ -77,33 +85,56 @@ class DecisionBook:
 
     def offer_all(self, decisions: Iterable[Decision]) -> int:
         """The same for many, as the store lists them; how many were taken."""
-        taken = sum(self._take(decision) for decision in decisions)
+        before = {route: decision.seq for route, decision in self._decisions.items()}
+        taken = [decision for decision in decisions if self._take(decision)]
         if taken:
             self._keep()
-        return taken
+            self.on_taken(taken)
+        for decision in taken:
+            if self._path is not None and before.get(decision.route) != decision.seq:  # a renewed lease is no news
+                facts = {"route": decision.route, "seq": decision.seq, "state": str(decision.state)}
+                _log.info("decision taken", **facts, weight_bp=decision.weight_bp)
+        return len(taken)
 
     def alarm(self, route: str, reason: str) -> None:
         """Takes a route back to the primary at once, until a newer decision comes. The shadow's detector or our own breaker asks for it."""
         decision = self._decisions.get(route)
-        if decision is None or route in self._alarms:
-            return
+        if decision is not None:
+            self.overrule(route, decision.seq, reason)
+
+    def overrule(self, route: str, seq: int, reason: str) -> bool:
+        """The same for an alarm that was raised elsewhere against decision `seq`; False when it is known, or overtaken by a newer one."""
+        decision = self._decisions.get(route)
+        if decision is None or decision.seq > seq or route in self._alarms:
+            return False
         self._alarms[route] = decision.seq
-        _log.warning("alarm: the primary serves this route again", route=route, reason=reason[:200])
+        if self._path is not None:  # a worker's parent says so
+            _log.warning("alarm: the primary serves this route again", route=route, seq=decision.seq, reason=reason[:200])
         self._keep()
+        self.on_alarm(route, decision.seq, reason)
+        return True
 
     def load(self) -> None:
         """Reads the file back; what is not signed is ignored, and a file that cannot be read means: the primary serves."""
+        if self._path is None:
+            return
+        for unfinished in self._path.parent.glob(f".{self._path.name}.*.new"):  # of a proxy that was killed while it wrote
+            unfinished.unlink(missing_ok=True)
         try:
             document = json.loads(self._path.read_bytes())
-            for text in document["decisions"]:
-                self._take(signed.decode(text))
-            for route, seq in document["alarms"].items():
-                if route in self._decisions and self._decisions[route].seq <= seq:
-                    self._alarms[route] = int(seq)
+            # All of it or nothing: a decision without its alarm would give the candidate what was taken from it.
+            decisions = [signed.decode(text) for text in document["decisions"]]
+            alarms = {str(route): int(seq) for route, seq in document["alarms"].items()}
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             _log.warning("the last decisions cannot be read", file=str(self._path), error=type(error).__name__)
+            return
+        for decision in decisions:
+            self._take(decision)
+        for route, seq in alarms.items():
+            if route in self._decisions and self._decisions[route].seq <= seq:
+                self._alarms[route] = seq
 
     def _take(self, decision: Decision) -> bool:
         known = self._decisions.get(decision.route)
@@ -128,6 +159,8 @@ class DecisionBook:
             _log.error("a decision is not enforced: another key signed it; give all parts the same key file", route=route)
 
     def _keep(self) -> None:
+        if self._path is None:
+            return
         text = json.dumps({"decisions": [signed.encode(d) for d in self.decisions], "alarms": self._alarms})
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -137,3 +170,10 @@ class DecisionBook:
             os.replace(fresh, self._path)
         except OSError as error:  # enforced all the same; only a restart would not know it
             _log.error("the last decisions cannot be kept", file=str(self._path), error=error.strerror)
+
+
+def kept_book(settings: Settings, key: bytes, clock: Callable[[], float]) -> DecisionBook:
+    """The book of this machine, as it was kept last. One process at a time may hold it."""
+    book = DecisionBook(settings.state_dir / "decisions.json", key, clock)
+    book.load()
+    return book

@@ -43,8 +43,8 @@ def before(match: RouteMatch, method: str, mirror: MirrorSection, moment: Moment
     return None
 
 
-def at_answer(status: int, headers: Headers, max_body: int) -> Skipped | None:
-    """What the head of the live answer says."""
+def at_answer(status: int, headers: Headers, length: int | None, max_body: int) -> Skipped | None:
+    """What the head of the live answer says; `length` is what it declares."""
     if status == 101:
         return Skipped.UPGRADED
     if status in (429, 503):  # the other backend is not under the same pressure: nothing could be learnt
@@ -52,7 +52,7 @@ def at_answer(status: int, headers: Headers, max_body: int) -> Skipped | None:
     kind = (first_header(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
     if kind in _STREAMS:
         return Skipped.STREAMING
-    if (declared_length(headers) or 0) > max_body:
+    if length is not None and length > max_body:
         return Skipped.TOO_LARGE
     return None
 

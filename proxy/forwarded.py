@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from traffic.message import Headers, first_header, header_values
+from traffic.message import Headers, header_values
 
 _FOR, _PROTO, _HOST = b"X-Forwarded-For", b"X-Forwarded-Proto", b"X-Forwarded-Host"
 
@@ -33,25 +33,24 @@ class Forwarding:
 
     def stamp(self, headers: Headers, peer: str, scheme: bytes) -> tuple[Headers, str]:
         """The headers as the backend gets them, and the address of the client itself (for its key, never for a decision)."""
+        names = [name.lower() for name, _ in headers]
+        own = peer.encode("ascii", "replace")
         if not self.trusts(peer):
-            kept = [pair for pair in headers if not _claims_origin(pair[0])]
-            kept += [(_FOR, peer.encode("ascii", "replace")), (_PROTO, scheme)]
-            host = first_header(headers, b"host")
-            if host is not None:
-                kept.append((_HOST, host))
-            return tuple(kept), peer
+            claims = b"\n".join(names).replace(b"_", b"-")
+            kept = headers
+            if b"forwarded" in claims or b"x-real-ip" in claims:  # seldom; most clients claim nothing
+                kept = tuple(pair for pair in headers if not _claims_origin(pair[0]))
+            host = ((_HOST, headers[names.index(b"host")][1]),) if b"host" in names else ()
+            return (*kept, (_FOR, own), (_PROTO, scheme), *host), peer
+        proto = () if b"x-forwarded-proto" in names else ((_PROTO, scheme),)
+        if b"x-forwarded-for" not in names:
+            return (*headers, (_FOR, own), *proto), peer
         client = self._client(header_values(headers, b"x-forwarded-for"), peer)
         stamped = list(headers)
-        last = max((i for i, (name, _) in enumerate(stamped) if name.lower() == b"x-forwarded-for"), default=None)
-        own = peer.encode("ascii", "replace")
-        if last is None:
-            stamped.append((_FOR, own))
-        else:
-            name, value = stamped[last]
-            stamped[last] = (name, value + b", " + own if value else own)
-        if first_header(headers, b"x-forwarded-proto") is None:
-            stamped.append((_PROTO, scheme))
-        return tuple(stamped), client
+        last = len(names) - 1 - names[::-1].index(b"x-forwarded-for")
+        name, value = stamped[last]
+        stamped[last] = (name, value + b", " + own if value else own)
+        return (*stamped, *proto), client
 
     def _client(self, chain: list[bytes], peer: str) -> str:
         """The last address of the chain that is not one of our own proxies."""

@@ -13,10 +13,11 @@ from proxy import eligibility, hygiene, internals
 from proxy.live_flow import KEY, LiveFlow, live_of
 from proxy.live_path import LivePath, status_of
 from proxy.loop_guard import HEADER, is_copy
+from proxy.passing_stream import arrived, hold_expectation
 from proxy.routing import backend_of, direct
 from proxy.tee import Tee
 from traffic.client import client_key
-from traffic.message import Request, Side, first_header, header_values
+from traffic.message import Request, Side, first_header
 from traffic.outcome import Refused, Skipped
 
 _FAILURES: dict[str, tuple[Refused, Skipped]] = {
@@ -25,6 +26,7 @@ _FAILURES: dict[str, tuple[Refused, Skipped]] = {
     internals.UNREACHABLE: (Refused.UPSTREAM_UNREACHABLE, Skipped.LIVE_ERROR),
     internals.CUT: (Refused.UPSTREAM_UNREACHABLE, Skipped.INCOMPLETE),  # the answer had begun: the client has part of it
 }
+_JUDGED = (b"HTTP/1.1", b"HTTP/1.0")
 
 
 class LiveHooks:
@@ -44,14 +46,18 @@ class LiveHooks:
         data.authority = b""  # absolute-form targets: the backend's address never comes from a request
         method = data.method.decode("latin-1")
         match = path.routes.match(method, data.path.partition(b"?")[0])
-        marker = first_header(data.headers.fields, HEADER)
-        looped = marker is not None and is_copy(marker, path.key)
+        fields = data.headers.fields
+        names = [name.lower() for name, _ in fields]  # looked into instead of the headers: most requests need no mending at all
+        looped = HEADER in names and is_copy(fields[names.index(HEADER)][1], path.key)
         moment = eligibility.Moment(looped, path.draining, path.paused, path.book.is_off(match))
         peer = str(flow.client_conn.peername[0]) if flow.client_conn.peername else ""
-        kept = hygiene.mended_request(hygiene.without_control_headers(data.headers.fields))
-        headers, address = path.forwarding.stamp(kept, peer, b"https" if flow.client_conn.tls else b"http")
+        if b"paritygate" in b"\n".join(names):
+            fields = hygiene.without_control_headers(fields)
+        if b"upgrade" in names:
+            fields = hygiene.mended_request(fields)
+        headers, address = path.forwarding.stamp(fields, peer, b"https" if flow.client_conn.tls else b"http")
         data.headers.fields = headers
-        copied = tuple(pair for pair in headers if pair[0].lower() != b"expect")
+        copied = tuple(pair for pair in headers if pair[0].lower() != b"expect") if b"expect" in names else headers
         live = LiveFlow(
             flow=flow,
             label=path.openings.label(match.label),
@@ -69,7 +75,8 @@ class LiveHooks:
         path.begin(live)
         if flow.error is not None:  # mitmproxy refuses it; its `error` hook follows
             return
-        if hygiene.fault_of(data.method, data.path, data.http_version, kept) is not None:
+        # An HTTP/1 head was judged as bytes before it was parsed (proxy.raw_head).
+        if data.http_version not in _JUDGED and hygiene.fault_of(data.method, data.path, data.http_version, fields) is not None:
             self._refuse(live, Refused.MALFORMED)
             return
         known = live.client if live.client.startswith("u") else None  # an address may be many people: no canary for it
@@ -84,11 +91,11 @@ class LiveHooks:
         """The request is complete."""
         live = live_of(flow)
         if live is not None:
-            live.request_ended = self.path.identity.monotonic()
             held = flow.request.raw_content if live.request_tee is None and live.skip is None else None
             if held:
                 live.request_tee = Tee(self.path.settings.mirror.max_body, True, self.path.copies)
                 live.request_tee(held)
+            self.path.request_ended(live)
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """The live answer begins: from here on its body passes as it comes."""
@@ -98,8 +105,9 @@ class LiveHooks:
         limit = self.path.settings.mirror.max_body
         live.answer_begun = self.path.identity.monotonic()
         live.answer_headers = response.data.headers.fields
-        live.skip = live.skip or eligibility.at_answer(response.status_code, live.answer_headers, limit)
-        live.endless = eligibility.declared_length(live.answer_headers) is None
+        length = eligibility.declared_length(live.answer_headers)
+        live.skip = live.skip or eligibility.at_answer(response.status_code, live.answer_headers, length, limit)
+        live.endless = length is None
         live.answer_tee = Tee(limit, live.skip is None, self.path.copies)
         response.stream = live.answer_tee
         response.data.headers.fields = hygiene.mended_answer(
@@ -110,7 +118,7 @@ class LiveHooks:
         """The live answer is complete."""
         live = live_of(flow)
         if live is not None and flow.response is not None:
-            self.path.served(live, flow.response.status_code)
+            self.path.answered(live, flow.response.status_code)
 
     def error(self, flow: HTTPFlow) -> None:
         """There is no complete live answer."""
@@ -130,10 +138,19 @@ class LiveHooks:
         """Bytes that never became a request."""
         self.path.rejected(Refused(reason))
 
+    def client_half_closed(self, flow: HTTPFlow) -> None:
+        """The client will send no more; it may still read, or be gone."""
+        live = live_of(flow)
+        if live is not None and live.left is None:
+            live.left = self.path.identity.monotonic()
+
     def client_disconnected(self, client: Client) -> None:
         """Whatever this client still waited for is settled, also when mitmproxy has given it up without a word."""
-        live = self._of_client.pop(client.id, None)
-        if live is not None and not live.settled:
+        last = self._of_client.pop(client.id, None)
+        waiting = [last] if client.alpn != b"h2" else [live for live in self.path.open.values() if live.client_id == client.id]
+        for live in waiting:
+            if live is None or live.settled:
+                continue
             broken = internals.error_status(live.flow.request) == 400  # we have ended it, for the framing of its body
             self.path.refused(live, Refused.MALFORMED if broken else Refused.CLIENT_GONE)
 
@@ -150,6 +167,10 @@ class LiveHooks:
     def tcp_message(self, flow: TCPFlow) -> None:
         """An upgraded connection passes as bytes; mitmproxy would keep them all."""
         flow.messages.clear()
+
+    def has_asked(self, client_id: str) -> bool:
+        """Whether this client has sent the head of a request since it is connected."""
+        return client_id in self._of_client
 
     def live_of_client(self, client_id: str) -> LiveFlow | None:
         """The request this client is waiting for."""
@@ -175,12 +196,16 @@ class LiveHooks:
         return again
 
     def _let_body_pass(self, live: LiveFlow) -> None:
-        """Small bodies are held, so that they can be sent again; large ones, and those of unknown size, stream."""
+        """Small bodies that came with their head are held, so that they can be sent again; all others stream."""
         limit = self.path.settings.mirror.max_body
         headers = live.flow.request.data.headers.fields
         length = eligibility.declared_length(headers)
+        expects = first_header(headers, b"expect") is not None
+        if expects:
+            hold_expectation(live.flow.request)
         unknown = first_header(headers, b"transfer-encoding") is not None
-        if not (unknown or (length or 0) > limit or header_values(headers, b"expect")):
+        # A backend may answer before it has the whole body, and the client may wait for that: only a complete one is held.
+        if not (unknown or expects or (length or 0) > min(limit, arrived(live.flow.request))):
             return
         if (length or 0) > limit:
             live.skip = live.skip or Skipped.TOO_LARGE

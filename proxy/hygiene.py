@@ -7,9 +7,17 @@ import re
 from traffic.message import Headers
 
 _UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # a tab is allowed in a value; CR and LF also reject folded lines
-_PERSISTENCE = re.compile(rb"close|keep-alive", re.IGNORECASE)
+_UPGRADE = (b"upgrade", b"http2-settings")
+_HIDING = re.compile(rb"h2|http/|tls")
 _VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 MAX_HEADERS = 200
+_FRAMING = frozenset(
+    (b"transfer-encoding", b"content-length", b"host", b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"expect")
+)
+_OF_REQUESTS = frozenset(
+    (b"forwarded", b"x-real-ip", b"authorization", b"proxy-authorization", b"cookie", b"content-type", b"content-encoding")
+)
+"""RFC 9110 6.5.1: what frames, routes, authenticates or describes a message has no place behind it."""
 
 
 def fault_of(method: bytes, target: bytes, version: bytes, headers: Headers) -> str | None:
@@ -40,21 +48,36 @@ def without_control_headers(headers: Headers) -> Headers:
 
 
 def mended_request(headers: Headers) -> Headers:
-    """`Connection: Close` in lower case (mitmproxy reads no other), and no upgrade to an HTTP/2 that we could not carry."""
-    h2c = any(name.lower() == b"upgrade" and value.strip().lower() == b"h2c" for name, value in headers)
-    unwanted = (b"upgrade", b"http2-settings", b"connection") if h2c else ()
-    return tuple(_mended(pair) for pair in headers if not (h2c and pair[0].lower() in unwanted))
+    """No upgrade to another HTTP or to TLS, which would hide what follows from us, nor one of a request with a body: httptools takes
+    such a body for the other protocol's."""
+    named = {name.lower(): value.strip().lower() for name, value in headers}
+    asked = b",".join(value.lower() for name, value in headers if name.lower() == b"upgrade")
+    if not asked or not (_HIDING.search(asked) or b"transfer-encoding" in named or named.get(b"content-length", b"0") != b"0"):
+        return headers
+    kept = ((name, _without_upgrade(value) if name.lower() == b"connection" else value) for name, value in headers)
+    return tuple(pair for pair in kept if pair[0].lower() not in _UPGRADE and (pair[1] or pair[0].lower() != b"connection"))
+
+
+def _without_upgrade(options: bytes) -> bytes:
+    kept = (option.strip() for option in options.split(b",") if option.strip().lower() not in _UPGRADE)
+    return b", ".join(option for option in kept if option)
+
+
+def passing_trailers(trailers: Headers, from_client: bool) -> Headers | None:
+    """The trailers that may pass. One that would change its message is taken from an answer; a request with one is refused (None):
+    servers that make trailers headers would let it past everything that was decided and stamped at the head."""
+    kept = tuple(pair for pair in trailers if not _changes_message(pair[0].lower().replace(b"_", b"-"), from_client))
+    return None if from_client and len(kept) < len(trailers) else kept
+
+
+def _changes_message(name: bytes, from_client: bool) -> bool:
+    if name in _FRAMING or name.startswith(b"x-paritygate-"):
+        return True
+    return from_client and (name in _OF_REQUESTS or name.startswith(b"x-forwarded-"))
 
 
 def mended_answer(headers: Headers, closing: bool) -> Headers:
-    """The same for an answer; `closing` tells the client to come back on another connection."""
+    """An answer's headers; `closing` tells the client to come back on another connection."""
     if closing:
         headers = (*(p for p in headers if p[0].lower() not in (b"connection", b"keep-alive")), (b"Connection", b"close"))
-    return tuple(_mended(pair) for pair in headers)
-
-
-def _mended(pair: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    name, value = pair
-    if len(name) == 10 and name.lower() == b"connection" and not value.islower() and _PERSISTENCE.search(value):
-        return name, value.lower()
-    return pair
+    return headers

@@ -19,6 +19,7 @@ import h11
 from h11._readers import ChunkedReader
 from mitmproxy import http
 from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as http_layers
@@ -31,20 +32,27 @@ from mitmproxy.proxy.layers.http._events import (
     RequestProtocolError,
     RequestTrailers,
     ResponseEndOfMessage,
-    ResponseHeaders,
     ResponseProtocolError,
     ResponseTrailers,
 )
 
-from proxy.answers import own_answer
+from proxy import hygiene
+from proxy.answers import STATUS, own_answer
+from proxy.backend_end import RESET, BackendEnd, body_size, connection_close, end_with_reset, read_response_head
+from proxy.chunked import ChunkedBody
+from proxy.client_end import UPLOAD_BYTES, ClientEnd
+from proxy.passing_stream import PassingStream
+from proxy.raw_head import fault_of_beginning, fault_of_head, leading_empty_lines
 
 Commands = Generator[Any, Any, None]
 
-MAX_HEAD = 64 * 1024
-"""Bytes of a head that may wait for its end; a request's is answered with 431. As many bytes may wait wherever else nothing takes
-them yet: behind an open request, in a chunk's header, in trailers."""
 REUSE_WITHIN_S = 1.5
 """A backend connection that was idle for longer is not used again: gunicorn closes after 2 s, uvicorn after 5."""
+
+MAX_AHEAD = 64 * 1024
+"""Bytes behind an open request that are read ahead of their turn."""
+MAX_QUEUED = 16
+"""Pieces of a body (of at most 64 KiB) that wait for a backend connection."""
 
 FAILURE = "paritygate.failure"
 """Key in `flow.metadata`: why the flow failed, one of the names below, set before the `error` hook."""
@@ -65,6 +73,24 @@ class RequestRejectedHook(commands.StartHook):  # type: ignore[no-untyped-call]
     reason: str
 
 
+class Resumed(events.Event):
+    """The layers go on with a request that was read for them, and asks a backend for it."""
+
+    def __init__(self, stream: LiveStream) -> None:
+        self.stream = stream
+
+
+def is_idle(connection: Connection) -> None:
+    """Notes that a backend connection is idle from now on."""
+    _idle_since[connection] = time.monotonic()
+
+
+def is_fresh(connection: Connection) -> bool:
+    """Whether an idle backend connection may be used again."""
+    since = _idle_since.get(connection)
+    return since is not None and time.monotonic() - since <= REUSE_WITHIN_S
+
+
 def set_error_status(request: http.Request, status: int) -> None:
     """Chooses the status of our own answer to this request, for when no backend's answer was begun."""
     request.paritygate_status = status  # type: ignore[attr-defined]
@@ -81,24 +107,25 @@ def error_status(request: http.Request) -> int | None:
     return status
 
 
-class _TrailerReader:
-    """h11's chunk reader with the trailers set aside (mitmproxy raises where it meets them), and with an end to its patience."""
+class _ChunkReader:
+    """Stands where h11's chunk reader would: strict, and with the trailers set aside (mitmproxy raises where it meets them)."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, from_client: bool) -> None:
+        self._body = ChunkedBody(padded=not from_client)
+        self._from_client = from_client
         self.trailers: http.Headers | None = None
 
     def __call__(self, buffer: Any) -> Any:
-        event = self._inner(buffer)
-        if isinstance(event, h11.EndOfMessage) and event.headers:
-            self.trailers = http.Headers([(bytes(n), bytes(v)) for n, v in event.headers.raw_items()])
-            return h11.EndOfMessage()
-        if event is None and len(buffer) > MAX_HEAD:  # a chunk's data never waits: this is its header, or trailers
-            raise h11.RemoteProtocolError("a chunk header or trailers without an end")
+        event = self._body.take(buffer._data)
+        if self._body.trailers and type(event) is h11.EndOfMessage:
+            fields = hygiene.passing_trailers(self._body.trailers, self._from_client)
+            if fields is None:
+                raise h11.RemoteProtocolError("a trailer that would change its request")
+            self.trailers = http.Headers(fields)
         return event
 
     def read_eof(self) -> Any:
-        return self._inner.read_eof()
+        return self._body.read_eof()
 
 
 class _Trailers(_http1.Http1Connection):
@@ -109,10 +136,10 @@ class _Trailers(_http1.Http1Connection):
     def read_body(self, event: events.Event) -> Commands:
         reader: Any = self.body_reader
         if isinstance(reader, ChunkedReader):
-            reader = self.body_reader = cast(Any, _TrailerReader(reader))
+            reader = self.body_reader = cast(Any, _ChunkReader(from_client=isinstance(self, LiveServer)))
         stream_id: Any = self.stream_id
         for command in super().read_body(event):
-            trailers = reader.trailers if isinstance(reader, _TrailerReader) else None
+            trailers = reader.trailers if isinstance(reader, _ChunkReader) else None
             if trailers and isinstance(command, ReceiveHttp):
                 if isinstance(command.event, RequestEndOfMessage):
                     yield ReceiveHttp(RequestTrailers(stream_id, trailers))
@@ -135,7 +162,7 @@ class _Trailers(_http1.Http1Connection):
             yield command
 
 
-class LiveServer(_Trailers, _http1.Http1Server):
+class LiveServer(_Trailers, ClientEnd):
     """The side towards the client."""
 
     head_since: float | None = None
@@ -145,45 +172,34 @@ class LiveServer(_Trailers, _http1.Http1Server):
         if not isinstance(event, events.DataReceived):
             yield from super().read_headers(event)
             return
-        while _beginning(self.buf, 1) in (b"\r", b"\n"):  # RFC 9112 2.2: empty lines before a request line are skipped
-            self.buf.maybe_extract_at_most(1)
-        if not self.buf:
-            return
-        if self.buf.is_next_line_obviously_invalid_request_line():
-            yield from self.refuse("malformed", 400)
+        data: bytearray = self.buf._data
+        if empty_lines := leading_empty_lines(data):  # RFC 9112 2.2: before a request line they are skipped
+            self.buf.maybe_extract_at_most(empty_lines)
+        if not data:
             return
         if self.head_since is None:
             self.head_since = time.monotonic()
-        waiting = len(self.buf)
-        yield from super().read_headers(event)
-        if self.state == self.read_headers and len(self.buf) == waiting:  # no complete head yet
-            if waiting > MAX_HEAD:
-                yield from self.refuse("header_limit", 431)
+        end = data.find(b"\r\n\r\n")
+        fault = fault_of_head(bytes(data[: end + 4])) if end >= 0 else fault_of_beginning(data)
+        if fault is not None:
+            yield from self.refuse(fault, STATUS[fault])
+            return
+        if end < 0:  # no complete head yet
             return
         self.head_since = None
+        yield from super().read_headers(event)
         if self.state == self.done and self.request is None:  # mitmproxy has sent its 400, which `install` made ours
             yield RequestRejectedHook("malformed")
 
     def read_body(self, event: events.Event) -> Commands:
         for command in super().read_body(event):
-            broken = isinstance(command, commands.CloseConnection) and isinstance(event, events.DataReceived)
-            if broken and self.request is not None and not self.response:  # its framing is wrong: say so before closing
+            if not (isinstance(command, commands.CloseConnection) and isinstance(event, events.DataReceived)):
+                yield command
+                continue
+            if self.request is not None and not self.response:  # its framing is wrong: say so before closing
                 set_error_status(self.request, 400)
                 yield commands.SendData(self.conn, own_answer(400))
-            yield command
-
-    def wait(self, event: events.Event) -> Commands:
-        if not isinstance(event, events.DataReceived) or len(self.buf) <= MAX_HEAD:
-            yield from super().wait(event)
-            return
-        # Reading goes on while an answer is awaited, and nothing takes what comes: it must not pile up.
-        self.state = self.done
-        if self.request is not None and not self.response:
-            set_error_status(self.request, 400)
-            yield commands.SendData(self.conn, own_answer(400, self.request.data.method == b"HEAD"))
-        yield commands.CloseConnection(self.conn)
-        error = RequestProtocolError(self.stream_id, "too much ahead of its turn", code=RequestProtocolError.code)
-        yield ReceiveHttp(error)
+            yield from self.end()
 
     def refuse(self, reason: str, status: int) -> Commands:
         """Ends the connection with our own answer, for a request that never became a flow."""
@@ -191,7 +207,7 @@ class LiveServer(_Trailers, _http1.Http1Server):
         self.state = self.done
         yield commands.SendData(self.conn, own_answer(status))
         yield RequestRejectedHook(reason)
-        yield commands.CloseConnection(self.conn)
+        yield from self.end()
 
     def send(self, event: Any) -> Commands:
         if not isinstance(event, ResponseProtocolError):
@@ -199,48 +215,43 @@ class LiveServer(_Trailers, _http1.Http1Server):
             return
         if not self.conn.state & ConnectionState.CAN_WRITE:
             return
-        status = (self.request and error_status(self.request)) or _status_of(event.code)
+        status = (self.request and error_status(self.request)) or status_of_error(event.code)
         if not self.response and status is not None:
             head_only = self.request is not None and self.request.data.method == b"HEAD"
             yield commands.SendData(self.conn, own_answer(status, head_only))
-        yield commands.CloseConnection(self.conn)
-
-
-class LiveClient(_Trailers, _http1.Http1Client):
-    """The side towards a backend."""
-
-    def read_headers(self, event: events.ConnectionEvent) -> Commands:
-        while self.request and _is_informational(_beginning(self.buf, 12)):  # RFC 9110 15.2: a proxy may swallow these
-            if not self.buf.maybe_extract_lines():
-                break
-        yield from super().read_headers(event)
-        endless = isinstance(event, events.DataReceived) and len(self.buf) > MAX_HEAD and self.state == self.read_headers
-        if endless and self.stream_id is not None:
-            self.state = self.done
+        if event.message == RESET:
+            end_with_reset(self.conn)
+        if self.state == self.read_body and event.message != RESET:  # it is still sending
+            yield from self.end(UPLOAD_BYTES)
+        else:
             yield commands.CloseConnection(self.conn)
-            text = f"Cannot parse HTTP response: its head has more than {MAX_HEAD} bytes"
-            yield ReceiveHttp(ResponseProtocolError(self.stream_id, text, code=ResponseProtocolError.code))
+
+
+class LiveClient(_Trailers, BackendEnd):
+    """The side towards a backend."""
 
     def mark_done(self, *, request: bool = False, response: bool = False) -> Commands:
         yield from super().mark_done(request=request, response=response)
         if self.request is None:
-            _idle_since[self.conn] = time.monotonic()
+            is_idle(self.conn)
 
 
-class LiveStream(http_layers.HttpStream):
+class LiveStream(PassingStream):
     """One request with its answer. Says why it failed, and asks once more where that is safe."""
 
     _asked_again = False
 
-    def state_wait_for_response_headers(self, event: ResponseHeaders) -> Commands:
-        if event.response.status_code in (204, 304):  # neither has a body: its framing would desynchronise the client
-            event.response.headers.pop("transfer-encoding", None)
-            if event.response.status_code == 204:
-                event.response.headers.pop("content-length", None)
-        yield from super().state_wait_for_response_headers(event)
+    def _handle_event(self, event: events.Event) -> Commands:
+        if type(event) is Resumed:
+            if not (yield from self.check_killed(True)):
+                yield from self._ask_again()
+        else:
+            yield from super()._handle_event(event)
 
     def check_invalid(self, request: bool) -> Generator[Any, Any, bool]:
-        self.flow.metadata[FAILURE] = MALFORMED if request else UNREACHABLE
+        if not request:  # judged where it was read, by proxy.answer_head
+            return False
+        self.flow.metadata[FAILURE] = MALFORMED
         invalid = yield from super().check_invalid(request)
         if not invalid:
             self.flow.metadata.pop(FAILURE, None)
@@ -258,6 +269,8 @@ class LiveStream(http_layers.HttpStream):
                 yield from self._ask_again()
                 return
             failure = CUT if self.flow.response is not None else UNREACHABLE
+            if not self.context.client.state & ConnectionState.CAN_READ:  # the backend was told that the client has ended
+                failure = CLIENT_GONE
         else:
             failure = _fault_of_client(event)
         self.flow.metadata.setdefault(FAILURE, failure)
@@ -267,7 +280,8 @@ class LiveStream(http_layers.HttpStream):
         """Only a safe request that we hold completely, once, and before any byte of an answer."""
         request = self.flow.request
         return (
-            request.data.method in (b"GET", b"HEAD")
+            request.data.method in (b"GET", b"HEAD", b"OPTIONS", b"TRACE")
+            and bool(self.context.client.state & ConnectionState.CAN_READ)
             and not request.stream
             and error_status(request) is None
             and self.flow.response is None
@@ -299,17 +313,31 @@ class LiveHttpLayer(http_layers.HttpLayer):
     """One client connection with its backend connections; forgets those that are closed or were idle for too long."""
 
     def _handle_event(self, event: events.Event) -> Commands:
+        if type(event) is Resumed:
+            yield from self.event_to_child(event.stream, event)
+            return
         if isinstance(event, events.ConnectionEvent):
             known = event.connection in self.connections or event.connection == self.context.server
             if not known:  # the last words of a connection that was forgotten
                 return
         yield from super()._handle_event(event)
 
+    def has_no_room(self) -> bool:
+        """Whether what the client sends has nowhere to go now: it is read ahead of its turn, or a backend is being connected."""
+        front: Any = self.connections.get(self.context.client)
+        if front is not None and len(getattr(front, "buf", b"")) > MAX_AHEAD and front.state == front.wait:
+            return True
+        return any(len(stream._paused_event_queue) > MAX_QUEUED for stream in self.streams.values())
+
     def make_stream(self, stream_id: int) -> Commands:
+        yield from self.event_to_child(self.new_stream(stream_id), events.Start())
+
+    def new_stream(self, stream_id: int) -> LiveStream:
+        """A stream that has not begun."""
         context = Context.__new__(Context)  # what fork() does, without making a backend connection that is thrown away at once
         context.__dict__.update(self.context.__dict__, layers=self.context.layers.copy())
-        self.streams[stream_id] = LiveStream(context, stream_id)
-        yield from self.event_to_child(self.streams[stream_id], events.Start())
+        stream = self.streams[stream_id] = LiveStream(context, stream_id)
+        return stream
 
     def get_connection(self, event: http_layers.GetHttpConnection, *, reuse: bool = True) -> Commands:
         in_use = {stream.context.server for stream in self.streams.values()}
@@ -337,6 +365,9 @@ def install() -> None:
     module.Http1Server, module.Http1Client, module.HttpStream = LiveServer, LiveClient, LiveStream
     data: Any = http.MessageData
     data.__post_init__ = lambda self: None  # checks the types of all fields of each message; `python -O` drops it as well
+    reading: Any = http1
+    reading.read_response_head, reading.connection_close = read_response_head, connection_close
+    reading.expected_http_body_size = body_size
     _http1.make_error_response = lambda status_code, message="": own_answer(int(status_code))
 
 
@@ -353,8 +384,11 @@ def _is_informational(beginning: bytes) -> bool:
     return beginning[:7] == b"HTTP/1." and beginning[8:10] == b" 1" and len(beginning) == 12 and beginning[9:12] != b"101"
 
 
-def _status_of(code: Any) -> int | None:
-    """mitmproxy 12 has an enumeration of causes, 11 has statuses with two inner ones that mean: say nothing."""
+def status_of_error(code: Any) -> int | None:
+    """The status for an error's cause, None where the client is told nothing.
+
+    mitmproxy 12 has an enumeration of causes, 11 has statuses with two inner ones that mean: say nothing.
+    """
     if hasattr(code, "http_status_code"):
         status: int | None = code.http_status_code()
         return status

@@ -38,8 +38,13 @@ class LiveFlow:
     answer_tee: Tee | None = None
     answer_headers: Headers = ()
     answer_begun: float | None = None
+    answer_ended: float | None = None
+    answered: int | None = None
+    """The status of the complete answer, while the rest of the request is still to come."""
     endless: bool = False
     """The answer's length is unknown while it runs."""
+    left: float | None = None
+    """When the client closed its sending side; it may still read, or be gone."""
     settled: bool = False
     client_id: str = ""
 

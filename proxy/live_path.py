@@ -8,21 +8,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+import structlog
+
 from proxy.answers import STATUS
 from proxy.breaker import LAST, MOST_FAILED, Breaker
-from proxy.copy_budget import CopyBudget
-from proxy.decision_book import DecisionBook
+from proxy.copy_budget import CopyBudget, Copying
+from proxy.decision_book import DecisionBook, kept_book
 from proxy.forwarded import Forwarding
 from proxy.handoff import HandOff
 from proxy.live_flow import LiveFlow
 from proxy.routing import Backend
 from settings.model import Settings
 from store.openings import OpeningsFile
-from traffic.codec import MAX_FRAME, Alarm, Hello
+from traffic.codec import MAX_FRAME, Alarm, CodecError, Hello, exchange_frame
 from traffic.ledger import HANDED, SERVED_CANDIDATE, SERVED_PRIMARY
-from traffic.message import Exchange, Request, Response, Side
+from traffic.message import Side
 from traffic.outcome import Refused, Skipped
 from traffic.route import OTHER_METHOD, UNROUTED, RouteTable
+
+_log = structlog.get_logger("paritygate.proxy")
 
 UNKNOWN = f"{OTHER_METHOD} {UNROUTED}"
 """The label of a request that never became one."""
@@ -53,9 +57,14 @@ class Identity:
 
 
 class LivePath:
-    """Everything the addon needs. Raises store.openings.OpeningsError when the openings file cannot be made."""
+    """Everything the addon needs. Raises store.openings.OpeningsError when the openings file cannot be made.
 
-    def __init__(self, settings: Settings, key: bytes, routes: RouteTable, identity: Identity) -> None:
+    `book` is a worker's; without one, the book that this machine keeps is read.
+    """
+
+    def __init__(
+        self, settings: Settings, key: bytes, routes: RouteTable, identity: Identity, book: DecisionBook | None = None
+    ) -> None:
         self.settings = settings
         self.key = key
         self.routes = routes
@@ -63,8 +72,7 @@ class LivePath:
         self.primary = Backend.of(settings.primary.url)
         self.candidate = Backend.of(settings.candidate.url)
         self.forwarding = Forwarding(settings.proxy.trusted_proxies)
-        self.book = DecisionBook(settings.state_dir / "decisions.json", key, identity.clock)
-        self.book.load()
+        self.book = book if book is not None else kept_book(settings, key, identity.clock)
         path = settings.state_dir / f"openings-{identity.boot}.bin"
         self.openings = OpeningsFile.create(path, identity.boot, identity.node, settings.routes.max)
         self.copies = CopyBudget()
@@ -80,21 +88,36 @@ class LivePath:
         self.openings.seen(live.label)
         self.open[id(live)] = live
 
+    def answered(self, live: LiveFlow, status: int) -> None:
+        """The client got a backend's complete answer. Where the request's end is still to come, the exchange waits for it: a backend
+        may answer before it has read everything, and a write without its body is no copy."""
+        live.answered, live.answer_ended = status, self.identity.monotonic()
+        if live.request_ended is not None:
+            self.served(live, status)
+
+    def request_ended(self, live: LiveFlow) -> None:
+        """The client has sent everything."""
+        live.request_ended = self.identity.monotonic()
+        if live.answered is not None:
+            self.served(live, live.answered)
+
     def served(self, live: LiveFlow, status: int) -> None:
-        """The client got a backend's complete answer."""
+        """Settles a request that was answered."""
         answer = SERVED_PRIMARY if live.live_side is Side.PRIMARY else SERVED_CANDIDATE
         if not self._settle(live):
             return
         self.candidate_ended(live, status >= 500)
         skip = live.skip or self._skip_at_end(live)
-        if skip is None and not self.handoff.offer(self._exchange(live, status)):
-            skip = Skipped.QUEUE_FULL
+        if skip is None:
+            skip = self._hand_over(live, status)
         live.forget_bodies()
         self.openings.ended(live.label, answer, HANDED if skip is None else f"skipped:{skip}")
 
     def refused(self, live: LiveFlow, reason: Refused, copy: Skipped | None = None) -> None:
-        """The client got no backend's complete answer."""
-        if self._settle(live):
+        """The client got no backend's complete answer; or it did, and has not sent its request to the end."""
+        if live.answered is not None:
+            self.served(live, live.answered)
+        elif self._settle(live):
             if reason in _BACKEND_FAILED or (reason is Refused.CLIENT_GONE and self._kept_waiting(live)):
                 self.candidate_ended(live, failed=True)
             live.forget_bodies()
@@ -124,7 +147,8 @@ class LivePath:
 
     def _kept_waiting(self, live: LiveFlow) -> bool:
         since = live.request_ended
-        return live.answer_begun is None and since is not None and self.identity.monotonic() - since >= PATIENCE_S
+        until = live.left if live.left is not None else self.identity.monotonic()
+        return live.answer_begun is None and since is not None and until - since >= PATIENCE_S
 
     def _settle(self, live: LiveFlow) -> bool:
         if live.settled:
@@ -146,21 +170,30 @@ class LivePath:
             bodies += tee.size if tee is not None else 0
         return Skipped.TOO_LARGE if bodies > MAX_FRAME - 1024 * 1024 else None
 
-    def _exchange(self, live: LiveFlow, status: int) -> Exchange:
-        ended = self.identity.monotonic()
-        asked = live.request_ended if live.request_ended is not None else live.begun
+    def _hand_over(self, live: LiveFlow, status: int) -> Skipped | None:
+        """Offers the exchange to the shadow; why not, when it is not taken."""
+        if self.handoff.full or self.copies.copying is Copying.NOTHING:
+            return Skipped.QUEUE_FULL
+        ended = live.answer_ended if live.answer_ended is not None else self.identity.monotonic()
+        asked = live.request_ended if live.request_ended is not None and live.request_ended <= ended else live.begun
         body = live.request_tee.body() if live.request_tee is not None else b""
-        return Exchange(
-            boot=self.identity.boot,
-            seq=next(self._seq),
-            route=live.label,
-            client=live.client,
-            live_side=live.live_side,
-            started=live.started,
-            live_ms=max(0.0, (ended - asked) * 1000),
-            request=Request(live.method, live.target, live.headers, body),
-            live=Response(status, live.answer_headers, live.answer_tee.body() if live.answer_tee is not None else b""),
-        )
+        answer = live.answer_tee.body() if live.answer_tee is not None else b""
+        try:
+            frame = exchange_frame(
+                self.identity.boot,
+                next(self._seq),
+                live.label,
+                live.client,
+                live.live_side.value,
+                live.started,
+                max(0.0, (ended - asked) * 1000),
+                (live.method, live.target, live.headers, body),
+                (status, live.answer_headers, answer, False),
+            )
+        except CodecError as error:
+            _log.warning("an exchange cannot be handed over", route=live.label, reason=str(error))
+            return Skipped.UNSENDABLE
+        return None if self.handoff.offer(live.label, frame) else Skipped.QUEUE_FULL
 
     def _hello(self) -> Hello:
         return Hello(self.identity.boot, self.identity.node, str(self.openings.path), self.openings.sent_counts())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mitmproxy.http import HTTPFlow, Request
-
-from proxy.live_flow import LiveFlow
 from traffic.message import Side
+
+if TYPE_CHECKING:  # the parent of the workers needs a backend's address, and none of mitmproxy
+    from mitmproxy.http import HTTPFlow, Request
+
+    from proxy.live_flow import LiveFlow
 
 
 @dataclass(frozen=True, slots=True)

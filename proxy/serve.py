@@ -1,9 +1,10 @@
-"""Runs the live path: listener, admin listener, hand-off, decision poller, deadlines. Ends only after a bounded drain."""
+"""The live path in one process, without a parent: listener, hand-off, decisions, admin listener. Ends only after a bounded drain."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -12,32 +13,26 @@ from collections.abc import Callable
 
 import structlog
 
-from proxy.admin import admin_app, run_admin
-from proxy.deadlines import Watch
+from gate.facts import Decision
+from proxy.administration import Administration
+from proxy.client_tls import load_client_tls
+from proxy.control import Snapshot
 from proxy.errors import ProxyError
-from proxy.hooks import LiveHooks
-from proxy.listener import Listener, bind, refuse_circle
+from proxy.front import bind, refuse_circle
+from proxy.gate_probe import Judge
 from proxy.live_path import Identity, LivePath
-from proxy.poller import Poller
+from proxy.service import Service
+from settings.admin_token import read_admin_token
 from settings.model import Settings
 from settings.routes import load_route_table
-from store.errors import StoreError
-from store.openings import OpeningsError
-from store.tasks import spawn
-from traffic.outcome import Refused
+from store.opening_counts import OpeningCounts
+from store.openings import OpeningsError, read_openings
 from traffic.route import RouteTable
-
-DRAIN_S = 9.0
-"""Time for the requests under way; with FLUSH_S it stays below the supervisor's patience."""
-FLUSH_S = 3.0
-"""Time for handing over what waits for the shadow."""
-REFRESH_S = 10.0
-"""How often a route document that could not be had is asked for again."""
 
 _log = structlog.get_logger("paritygate.proxy")
 
 
-async def serve(settings: Settings, key: bytes, on_ready: Callable[[], None]) -> None:
+async def serve(settings: Settings, key: bytes, on_ready: Callable[[], None], judge: Judge | None = None) -> None:
     """Serves until SIGTERM, SIGINT, `POST /drain` or cancellation, then drains: new clients are refused, requests under way get
     their answers (at most DRAIN_S), and what waits is handed over (at most FLUSH_S).
 
@@ -46,114 +41,105 @@ async def serve(settings: Settings, key: bytes, on_ready: Callable[[], None]) ->
     if threading.current_thread() is threading.main_thread():
         logging.getLogger("mitmproxy").setLevel(logging.WARNING)
     warnings: list[str] = []
-    routes = await asyncio.to_thread(load_route_table, settings, warnings)
+    token = read_admin_token(settings, warnings)
+    load_client_tls(settings, warnings)  # a certificate that cannot be used is said before anything listens
     for warning in warnings:
+        _log.warning(warning)
+    missing: list[str] = []
+    routes = await asyncio.to_thread(load_route_table, settings, missing)
+    for warning in missing:
         _log.warning(warning)
     with bind(settings.proxy.listen, "proxy.listen") as front, bind(settings.proxy.admin, "proxy.admin") as back:
         urls = {"primary.url": settings.primary.url, "candidate.url": settings.candidate.url}
         await asyncio.to_thread(refuse_circle, urls, front)
-        path = _live_path(settings, key, routes)
+        control = OneProcess(settings, key, routes)
         try:
-            await _run(path, front, back, on_ready, incomplete=bool(warnings))
+            await _run(control, Administration(control, back, token, judge), front, on_ready, incomplete=bool(missing))
         finally:
-            path.close()
+            await control.service.close()
 
 
-def _live_path(settings: Settings, key: bytes, routes: RouteTable) -> LivePath:
-    try:
-        return LivePath(settings, key, routes, Identity(boot=secrets.token_hex(8), node=socket.gethostname()))
-    except OpeningsError as error:
-        raise ProxyError(str(error)) from error
+class OneProcess:
+    """The control over a live path in this very process."""
+
+    def __init__(self, settings: Settings, key: bytes, routes: RouteTable) -> None:
+        try:
+            self._path = LivePath(settings, key, routes, Identity(boot=secrets.token_hex(8), node=socket.gethostname()))
+        except OpeningsError as error:
+            raise ProxyError(str(error)) from error
+        self.settings, self.key, self.book = settings, key, self._path.book
+        self.service = Service(self._path)
+        self.stop = asyncio.Event()
+
+    @property
+    def routes(self) -> RouteTable:
+        """The routes in force."""
+        return self._path.routes
+
+    @routes.setter
+    def routes(self, routes: RouteTable) -> None:
+        self._path.routes = routes
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients are served."""
+        return self.service.listening and not self._path.draining
+
+    def snapshot(self) -> Snapshot:
+        """The gauges as of now."""
+        path, standing = self._path, self.service.standing()
+        return Snapshot(
+            boot=path.identity.boot,
+            node=path.identity.node,
+            as_of=path.identity.clock(),
+            paused=path.paused,
+            draining=path.draining,
+            alarms=len(path.book.alarms),
+            workers_wanted=1,
+            workers_ready=int(self.service.listening),
+            restarts=0,
+            accept_failures=standing.accept_failures,
+            standings=(standing,),
+            pids=(os.getpid(),),
+            most_routes=path.settings.routes.max,
+        )
+
+    def openings(self) -> list[OpeningCounts]:
+        """The counters, read from the file as another process would: whoever calls this is in another thread."""
+        return [read_openings(self._path.openings.path)[0]]
+
+    async def pause(self, paused: bool) -> int:
+        """Nothing is mirrored any more, or is again."""
+        self._path.paused = paused
+        return 0
+
+    async def decide(self, decision: Decision) -> int | None:
+        """Enforces a decision, at once."""
+        return 0 if self.book.offer(decision) or self.book.holds(decision) else None
+
+    def drain(self) -> None:
+        """Ends `serve`."""
+        self.stop.set()
 
 
 async def _run(
-    path: LivePath, front: socket.socket, back: socket.socket, on_ready: Callable[[], None], incomplete: bool
+    control: OneProcess, administration: Administration, front: socket.socket, on_ready: Callable[[], None], incomplete: bool
 ) -> None:
-    hooks = LiveHooks(path)
-    listener = Listener(hooks)
-    stop = asyncio.Event()
-    poller = _poller(path)
-    app = admin_app(
-        path, lambda: listener.listening and not path.draining, stop.set, lambda: poller.trouble if poller else None
-    )
-    tasks = [
-        spawn(path.handoff.run(), "handoff"),
-        spawn(Watch(hooks, lambda: listener.handlers).run(), "deadlines"),
-        spawn(_keep_openings(path), "openings-sync"),
-        spawn(run_admin(app, back), "admin"),
-    ]
-    if poller is not None:
-        tasks.append(spawn(poller.run(), "decisions"))
-    if incomplete:
-        tasks.append(spawn(_complete_routes(path), "routes"))
-    undo = _listen_to_signals(stop)
+    undo = _listen_to_signals(control.stop)
     try:
-        await listener.start(front)
+        administration.start()
+        if incomplete:
+            administration.complete_routes()
+        control.service.start(front)
         on_ready()
-        await stop.wait()
+        await control.stop.wait()
     finally:
         # Also reached by cancellation: what follows still runs to its end, and it is bounded. A second one cuts the drain short.
         try:
-            await _drain(path, listener)
+            await control.service.drain()
         finally:
             undo()
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=2.0)
-            if poller is not None:
-                await poller.close()
-
-
-async def _drain(path: LivePath, listener: Listener) -> None:
-    path.draining = True
-    listener.stop()
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + DRAIN_S
-    while True:
-        listener.close_idle({live.client_id for live in path.open.values()})
-        if not path.open or loop.time() > deadline:
-            break
-        await asyncio.sleep(0.02)
-    for live in list(path.open.values()):
-        path.refused(live, Refused.DRAINING)
-    listener.close_idle(set())
-    await listener.emptied(1.0)
-    if path.handoff.connected and not await path.handoff.flush(FLUSH_S):
-        _log.warning("not everything could be handed over before the end", waiting=path.handoff.waiting)
-
-
-def _poller(path: LivePath) -> Poller | None:
-    from store.database import open_store  # SQLAlchemy is not needed by `mitmdump -s`, which never comes here
-
-    try:
-        return Poller(open_store(path.settings.store_url), path.book)
-    except StoreError as error:
-        raise ProxyError(str(error)) from error
-
-
-async def _keep_openings(path: LivePath) -> None:
-    """Bounds what a power cut can take from the ledger. In a thread: a slow disk must not be felt here."""
-    while True:
-        await asyncio.sleep(1.0)
-        try:
-            await asyncio.to_thread(path.openings.sync)
-        except OSError as error:
-            _log.warning("the openings cannot be synced", error=error.strerror)
-
-
-async def _complete_routes(path: LivePath) -> None:
-    """Asks again for route documents that were not to be had at the start; requests count as unrouted until then."""
-    while True:
-        await asyncio.sleep(REFRESH_S)
-        warnings: list[str] = []
-        try:
-            routes = await asyncio.to_thread(load_route_table, path.settings, warnings)
-        except ValueError as error:
-            _log.warning(str(error))
-            continue
-        path.routes = routes
-        if not warnings:
-            return
+            await administration.close()
 
 
 def _listen_to_signals(stop: asyncio.Event) -> Callable[[], None]:

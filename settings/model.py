@@ -6,6 +6,7 @@ Each field's description is what the docs print. Environment names nest with two
 from __future__ import annotations
 
 import ipaddress
+import sys
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -42,6 +43,14 @@ def _address(value: str) -> str:
     return value
 
 
+def _on_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Primary(Section):
     """The trusted backend."""
 
@@ -70,7 +79,20 @@ class Proxy(Section):
 
     listen: str = Field("127.0.0.1:8080", description="where clients connect")
     admin: str = Field("127.0.0.1:8081", description="healthz readyz metrics pause resume drain; loopback by default")
-    workers: int = Field(1, ge=1, le=1, description="processes that share the port (only 1 in this release)")
+    admin_token_file: str | None = Field(
+        None, description="file whose first line is the admin listener's bearer token; required when `admin` is not on loopback"
+    )
+    workers: int = Field(1, ge=1, le=64, description="processes that share the port; about one per core")
+    max_memory: Size | None = Field(
+        None,
+        gt=0,
+        description="resident memory of one worker: from 80 % of it nothing is copied any more, clients are always served",
+    )
+    tls_certificate: str | None = Field(
+        None, description="PEM file (certificate, then its chain): clients are then served over TLS only; relative to this file"
+    )
+    tls_key: str | None = Field(None, description="PEM file with the certificate's key, without a passphrase")
+    http2: bool = Field(False, description="offer HTTP/2 to clients; needs TLS and Python 3.12 or newer")
     trusted_proxies: tuple[str, ...] = Field(
         ("127.0.0.0/8", "::1"), description="networks whose X-Forwarded-* pass; anyone else's is replaced"
     )
@@ -87,6 +109,24 @@ class Proxy(Section):
             ipaddress.ip_network(network, strict=False)
         return value
 
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Proxy:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            missing = "tls_key" if self.tls_key is None else "tls_certificate"
+            raise ValueError(f"{missing} is missing: TLS towards clients needs both, tls_certificate and tls_key")
+        if self.http2 and self.tls_certificate is None:
+            raise ValueError("http2 needs tls_certificate and tls_key: clients agree on HTTP/2 while TLS is set up")
+        if self.http2 and sys.version_info < (3, 12):
+            raise ValueError(
+                "http2 needs Python 3.12 or newer: the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled "
+                "(GHSA-847f-9342-265h); set http2 = false or change the interpreter"
+            )
+        if self.admin_token_file is None and not _on_loopback(self.admin):
+            raise ValueError(
+                f"admin = {self.admin} is open to others and has no token; set admin_token_file, or listen on 127.0.0.1"
+            )
+        return self
+
 
 class MirrorSection(Section):
     """What is copied to the other backend, and how much of it."""
@@ -98,6 +138,9 @@ class MirrorSection(Section):
     timeout: Duration = Field(5.0, gt=0, description="total deadline of one copy")
     max_body: Size = Field(1024 * 1024, gt=0, description="raw bytes; a larger body is not compared")
     max_in_flight: int = Field(64, ge=1, description="copies under way at once")
+    rate: float | None = Field(
+        None, gt=0, description="copies per second at most, above it they are skipped(rate_limited); no limit"
+    )
     queue: int = Field(1000, ge=1, description="exchanges that wait for the shadow before new ones are dropped and counted")
     channel: str = Field("paritygate.sock", description="where proxy and shadow meet, relative to this file")
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
-
+from settings.fetch import FetchError, fetch
 from settings.load import SettingsError
 from settings.model import Settings
 from traffic.route import Route, RouteError, RouteTable, parse_match, routes_from_openapi, routes_from_urlconf
 
 MAX_DOCUMENT = 16 * 1024 * 1024
+DEADLINE_S = 5.0
 CACHE = "openapi.json"
 Parsed = TypeVar("Parsed")
 
@@ -72,30 +74,28 @@ def _file(settings: Settings, name: str) -> Any:
 def _url(settings: Settings, url: str, warnings: list[str] | None) -> Any:
     copy = settings.state_dir / CACHE
     try:
-        with (
-            httpx.Client(trust_env=False, timeout=5.0, follow_redirects=False) as client,
-            client.stream("GET", url) as response,
-        ):
-            response.raise_for_status()
-            text = b""
-            for piece in response.iter_bytes():
-                text += piece
-                if len(text) > MAX_DOCUMENT:
-                    raise ValueError(f"larger than {MAX_DOCUMENT} bytes")
-        document = json.loads(text)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        document = json.loads(fetch(url, MAX_DOCUMENT, DEADLINE_S))
+    except (FetchError, ValueError, RecursionError) as error:
         note = f"[routes] openapi: {url}: {error or type(error).__name__}"
-        if copy.is_file():
-            if warnings is not None:
-                warnings.append(f"{note}; the copy of the last good fetch is used")
-            return json.loads(copy.read_bytes()).get(url)
+        kept = _kept(copy).get(url)
         if warnings is not None:
-            warnings.append(f"{note}; routes are unknown until it answers, all requests count as __unrouted__")
-        return None
+            without = "routes are unknown until it answers, all requests count as __unrouted__"
+            warnings.append(f"{note}; {without if kept is None else 'the copy of the last good fetch is used'}")
+        return kept
+    fresh = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
         copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        kept = json.loads(copy.read_bytes()) if copy.is_file() else {}
-        copy.write_text(json.dumps({**kept, url: document}), encoding="utf-8")
-    except (OSError, ValueError):
+        fresh.write_text(json.dumps({**_kept(copy), url: document}), encoding="utf-8")
+        fresh.replace(copy)
+    except OSError:
         pass  # the copy is a convenience for the next start
     return document
+
+
+def _kept(copy: Path) -> dict[str, Any]:
+    """The documents of earlier fetches; a copy that cannot be read is as good as none."""
+    try:
+        found = json.loads(copy.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

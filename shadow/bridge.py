@@ -6,6 +6,7 @@ Whole values only, never substrings, and everything else stays byte for byte. Id
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote_plus, unquote_plus
 
@@ -27,11 +28,11 @@ class Bridge:
     def __init__(self, tokens: TokenMap | None = None) -> None:
         self.tokens = tokens if tokens is not None else TokenMap()
 
-    def learn(self, primary: Response, candidate: Response, primary_body: bytes | None, candidate_body: bytes | None) -> None:
-        """Takes the tokens of two paired answers; the bodies are the decoded ones."""
-        issued = answer_tokens(primary, primary_body)
+    def learn(self, side: Side, issued: Mapping[str, str], other: Response, other_body: bytes | None) -> None:
+        """Pairs the tokens that `side`'s answer issued, by place, with those of the other side's, whose decoded body is given."""
         if issued:
-            self.tokens.learn(issued, answer_tokens(candidate, candidate_body))
+            paired = answer_tokens(other, other_body)
+            self.tokens.learn(*((issued, paired) if side is Side.PRIMARY else (paired, issued)))
 
     def rewrite(self, request: Request, towards: Side) -> Request:
         """`request` as the side `towards` has to see it."""

@@ -1,9 +1,10 @@
-"""How often the shadow may ask again: token buckets per route and over all, so that explaining never becomes load."""
+"""How often the shadow may ask again: so seldom that explaining never becomes load."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 MAX_ROUTES = 10_000
 
@@ -26,31 +27,67 @@ class Bucket:
         self._tokens -= 1.0
 
 
-class AskBudget:
-    """Permission to ask both backends again. `clock` is monotonic seconds."""
+class _Account:
+    """Tokens that are earned by exchanges and spent no faster than `rate` per second."""
 
-    def __init__(
-        self,
-        clock: Callable[[], float],
-        route_rate: float = 5.0,
-        route_burst: float = 100.0,
-        rate: float = 25.0,
-        burst: float = 400.0,
-    ) -> None:
-        self._clock, self._route_rate, self._route_burst = clock, route_rate, route_burst
-        self._all = Bucket(rate, burst, clock())
-        self._routes: OrderedDict[str, Bucket] = OrderedDict()
+    def __init__(self, limit: AskLimit, now: float) -> None:
+        self._limit = limit
+        self._earned = limit.burst
+        self._pace = Bucket(limit.rate, limit.burst, now)
+
+    def earn(self) -> None:
+        self._earned = min(self._limit.burst, self._earned + self._limit.share)
+
+    def has(self, now: float) -> bool:
+        return self._earned >= 1.0 and self._pace.has(now)
+
+    def take(self) -> None:
+        self._earned -= 1.0
+        self._pace.take()
+
+
+@dataclass(frozen=True, slots=True)
+class AskLimit:
+    """At most `burst` + `share` for each exchange, and at most `burst` + `rate` for each second."""
+
+    share: float
+    rate: float
+    burst: float
+
+
+PER_ROUTE = AskLimit(share=0.25, rate=5.0, burst=20.0)
+OVER_ALL = AskLimit(share=0.25, rate=25.0, burst=200.0)
+
+
+class AskBudget:
+    """Permission to ask both backends again. `clock` is monotonic seconds.
+
+    Each backend gets, beyond its copies, at most a quarter as many requests again and a small burst, on each route and over all:
+    a route that is wrong in every answer doubles nobody's load.
+    """
+
+    def __init__(self, clock: Callable[[], float], per_route: AskLimit = PER_ROUTE, over_all: AskLimit = OVER_ALL) -> None:
+        self._clock, self._per_route = clock, per_route
+        self._all = _Account(over_all, clock())
+        self._routes: OrderedDict[str, _Account] = OrderedDict()
+
+    def passed(self, route: str) -> None:
+        """An exchange of `route` is about to be copied."""
+        self._all.earn()
+        account = self._routes.get(route)
+        if account is not None:  # one that has spent nothing is full
+            account.earn()
 
     def take(self, route: str) -> bool:
         """True once per permitted re-ask; a refusal costs nothing."""
         now = self._clock()
-        bucket = self._routes.get(route)
-        if bucket is None:
-            bucket = self._routes[route] = Bucket(self._route_rate, self._route_burst, now)
+        account = self._routes.get(route)
+        if account is None:
+            account = self._routes[route] = _Account(self._per_route, now)
             if len(self._routes) > MAX_ROUTES:
                 self._routes.popitem(last=False)
-        if not (bucket.has(now) and self._all.has(now)):
+        if not (account.has(now) and self._all.has(now)):
             return False
-        bucket.take()
+        account.take()
         self._all.take()
         return True

@@ -20,7 +20,7 @@ from traffic.message import Exchange
 
 log = structlog.get_logger("paritygate.shadow")
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 PROBE_S = 1.0
 MAX_UNSENT = 1024 * 1024
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from itertools import islice
 
 from differ import VERSION
 from differ.facts import Difference, Judgement
-from differ.headers import content_type, joined
 from differ.rule_use import Suppressed
 from gate.epoch import epoch_of
 from gate.units import unit_of
@@ -16,7 +16,7 @@ from shadow.comparison import Compared
 from shadow.modes import Modes
 from shadow.redaction import DifferenceRedactor, redacted_answer
 from store.records import DifferenceText, Ended, Example
-from traffic.message import Exchange, Failure, Response
+from traffic.message import Exchange, Failure, Response, header_values
 from traffic.outcome import Ending, Lost, Skipped, Verdict
 from traffic.redact import Redactor
 
@@ -71,6 +71,11 @@ class MediaTypes:
         return media
 
 
+@lru_cache(maxsize=10_000)
+def _epoch(build: str, digest: str, route: str, mode: str) -> str:
+    return epoch_of(build, digest, VERSION, route, mode)
+
+
 class Endings:
     """Makes ends. `now` is Unix time, `versions` are the rules' by name. Nothing unredacted leaves it."""
 
@@ -92,8 +97,7 @@ class Endings:
 
     def epoch(self, exchange: Exchange, build: str) -> str:
         """The epoch of evidence this exchange belongs to."""
-        mode = self._modes.of(exchange.route, exchange.live_side)
-        return epoch_of(build, self._digest, VERSION, exchange.route, mode)
+        return _epoch(build, self._digest, exchange.route, self._modes.of(exchange.route, exchange.live_side))
 
     def lost(self, exchange: Exchange, reason: Lost) -> Ended:
         """An exchange that was mirrored, or was about to be, and could not be judged."""
@@ -143,7 +147,8 @@ class Endings:
         if not both or made.judgement.verdict is Verdict.INCONCLUSIVE:
             return None
         assert isinstance(made.primary, Response)
-        media = content_type(joined(made.primary.headers)).partition(";")[0].strip().lower()
+        types = b", ".join(header_values(made.primary.headers, b"content-type")).decode("latin-1")
+        media = types.partition(";")[0].strip().lower()
         return made.primary.status, self._media.kept(made.exchange.route, media)
 
     def _suppressed(self, judgement: Judgement) -> tuple[Suppressed, ...]:

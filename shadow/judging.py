@@ -38,13 +38,12 @@ class Judging:
     async def judge(self, request: Request, route: str, primary: Answer, candidate: Answer) -> Judgement:
         """The judgement of one pair. Raises DifferFailed."""
         today = datetime.fromtimestamp(self._now(), UTC).date()
-        size = sum(len(answer.body) for answer in (primary, candidate) if isinstance(answer, Response))
 
         def work() -> Judgement:
             return judge(request, route, primary, candidate, self._rules, today, identity_headers=self._identity)
 
         try:
-            return work() if size <= INLINE_BYTES else await asyncio.to_thread(work)
+            return work() if _is_quick(primary, candidate) else await asyncio.to_thread(work)
         except Exception as error:
             kind = type(error).__name__
             if kind not in self._logged and len(self._logged) < MAX_KINDS:
@@ -69,3 +68,10 @@ class Judging:
                     difference = replace(difference, atom=atom)
             made.setdefault(atom, difference)
         return tuple(made.values())
+
+
+def _is_quick(primary: Answer, candidate: Answer) -> bool:
+    """Whether a pair costs less than a thread: little is parsed, or nothing because the bodies are the same."""
+    if not isinstance(primary, Response) or not isinstance(candidate, Response):
+        return True
+    return len(primary.body) + len(candidate.body) <= INLINE_BYTES or primary.body == candidate.body

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 
-from shadow.tokens import answer_tokens
 from traffic.client import SESSION_COOKIES, credential
 from traffic.message import Exchange
 
@@ -19,8 +19,8 @@ class LaneKeys:
         self._maximum = maximum
         self._lane_of: OrderedDict[bytes, str] = OrderedDict()
 
-    def lane(self, exchange: Exchange, decoded_live: bytes | None) -> str:
-        """The lane of `exchange`; credentials its live answer issues are bound to that lane, so that their users wait for it."""
+    def lane(self, exchange: Exchange, issued: Mapping[str, str]) -> str:
+        """The lane of `exchange`; the tokens that its live answer issues (by place) are bound to it, so that their users wait for it."""
         known = credential(exchange.request)
         lane = exchange.client
         if known is not None:
@@ -28,7 +28,7 @@ class LaneKeys:
             lane = self._lane_of.get(digest) or "c" + digest.hex()
             if digest in self._lane_of:
                 self._lane_of.move_to_end(digest)
-        for place, value in answer_tokens(exchange.live, decoded_live).items():
+        for place, value in issued.items():
             kind, _, name = place.partition(":")
             if kind == "cookie" and name.lower() not in SESSION_COOKIES:
                 continue  # a csrf or preference cookie does not identify anybody

@@ -7,23 +7,29 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from shadow.slots import Slots
 from store.tasks import spawn
 
 Item = TypeVar("Item")
 
 
 class Lanes(Generic[Item]):
-    """One first-in-first-out queue per key and one ceiling of items under way over all keys.
+    """One first-in-first-out queue per key and one ceiling of items (and of their bytes) under way over all keys.
 
     `work` must settle an item whatever happens to it; `abandon` settles an item that was still queued when its lane was
-    cancelled. Every accepted item goes to exactly one of the two, once.
+    cancelled. Every accepted item goes to exactly one of the two, once. `weigh` gives the bytes that an item needs in work.
     """
 
     def __init__(
-        self, work: Callable[[Item], Awaitable[None]], abandon: Callable[[Item], None], length: int, in_flight: int
+        self,
+        work: Callable[[Item], Awaitable[None]],
+        abandon: Callable[[Item], None],
+        weigh: Callable[[Item], int],
+        length: int,
+        slots: Slots,
     ) -> None:
-        self._work, self._abandon, self._length = work, abandon, length
-        self._slots = asyncio.Semaphore(in_flight)
+        self._work, self._abandon, self._weigh, self._length = work, abandon, weigh, length
+        self._slots = slots
         self._queues: dict[str, deque[Item]] = {}
         self._runners: dict[str, asyncio.Task[None]] = {}
 
@@ -32,7 +38,7 @@ class Lanes(Generic[Item]):
         queue = self._queues.get(key)
         if queue is None:
             self._queues[key] = deque((item,))
-            self._runners[key] = spawn(self._run(key), f"lane {key}")
+            self._runners[key] = spawn(self._run(key), "lane")
             return True
         if len(queue) >= self._length:
             return False
@@ -43,8 +49,12 @@ class Lanes(Generic[Item]):
         queue = self._queues[key]
         try:
             while queue:
-                async with self._slots:  # only then is the item taken: a cancelled wait loses nothing
-                    await self._work(queue.popleft())
+                weight = self._weigh(queue[0])
+                await self._slots.take(weight)
+                try:
+                    await self._work(queue.popleft())  # only now is the item taken: a cancelled wait loses nothing
+                finally:
+                    self._slots.give(weight)
         finally:
             del self._queues[key], self._runners[key]
             for item in queue:

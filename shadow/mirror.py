@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from differ.decode import decoded_body
 from differ.facts import Judgement
 from shadow.asking_again import AskingAgain
+from shadow.bodies import decoded
 from shadow.bridge import Bridge
 from shadow.builds import Builds
 from shadow.comparison import Compared
+from shadow.copy_request import is_whole
 from shadow.current_epochs import CurrentEpochs
 from shadow.dispatch import Dispatch, Dispatched
 from shadow.endings import Endings
@@ -20,8 +21,6 @@ from store.records import Ended
 from traffic.message import Answer, Exchange, Failure, Response, Side
 from traffic.outcome import Lost, Skipped, Verdict
 from traffic.route import RouteTable
-
-DECODED_CAP = 2 * 1024 * 1024
 
 
 class Copies:
@@ -37,9 +36,15 @@ class Copies:
         match = self._routes.match(exchange.request.method, exchange.request.path)
         return match.route is not None and match.route.mirror == "writes"
 
+    def have_room(self) -> bool:
+        """Whether one more request to each side is within the ceilings of both."""
+        return all(way.has_room() for way in self._ways.values())
+
     async def send(self, exchange: Exchange, side: Side) -> Dispatched:
         """Sends the exchange's request to `side`; to the side that was live it goes as the client sent it."""
         request = exchange.request
+        if not is_whole(request):  # a copy without its body would be another request, and prove nothing
+            return Dispatched(None, skipped=Skipped.UNSENDABLE)
         if side is not exchange.live_side:
             request = self._bridge.rewrite(request, side)
         target = request.target
@@ -76,8 +81,11 @@ class Mirror:
         self._copies, self._bridge, self._judging, self._again = copies, bridge, judging, again
         self._endings, self._writes, self._builds, self._current = endings, writes, builds, current
 
-    async def handle(self, exchange: Exchange) -> Handled:
-        """Copies and judges. Raises nothing but cancellation and faults of ours; the caller counts both."""
+    async def handle(self, exchange: Exchange, issued: Mapping[str, str]) -> Handled:
+        """Copies and judges; `issued` are the tokens that the live answer issues, by place.
+
+        Raises nothing but cancellation and faults of ours; the caller counts both.
+        """
         if not self._copies.may_mirror(exchange):
             return Handled(self._endings.skipped(exchange, Skipped.UNSAFE_METHOD))
         shadow_side = exchange.live_side.other
@@ -88,12 +96,13 @@ class Mirror:
             self._writes.end(exchange.id)
         if dispatched.answer is None:
             return Handled(self._endings.skipped(exchange, dispatched.skipped or Skipped.UNSENDABLE))
+        self._again.passed(exchange.route)
         answers: dict[Side, Answer] = {exchange.live_side: exchange.live, shadow_side: dispatched.answer}
         times = {exchange.live_side: exchange.live_ms, shadow_side: dispatched.ms}
-        bodies = {side: decoded(answer) for side, answer in answers.items()}
+        bodies = {side: await decoded(answer) for side, answer in answers.items()}
         primary, candidate = answers[Side.PRIMARY], answers[Side.CANDIDATE]
-        if isinstance(primary, Response) and isinstance(candidate, Response):
-            self._bridge.learn(primary, candidate, bodies[Side.PRIMARY], bodies[Side.CANDIDATE])
+        if isinstance(dispatched.answer, Response):
+            self._bridge.learn(exchange.live_side, issued, dispatched.answer, bodies[shadow_side])
         try:
             judgement = await self._judgement(exchange, primary, candidate, write_pending)
         except DifferFailed:
@@ -120,10 +129,5 @@ class Mirror:
             return Judgement(Verdict.INCONCLUSIVE, reason=f"the primary gave no complete answer: {primary.reason}")
         judgement = await self._judging.judge(exchange.request, exchange.route, primary, candidate)
         if judgement.verdict is Verdict.MISMATCH and isinstance(candidate, Response):
-            judgement = await self._again.settle(exchange, judgement, primary, candidate, write_pending)
+            judgement = await self._again.settle(exchange, judgement, primary, write_pending)
         return judgement
-
-
-def decoded(answer: Answer) -> bytes | None:
-    """The decoded body of an answer; None for a failure and for what cannot be decoded within the cap."""
-    return decoded_body(answer, DECODED_CAP) if isinstance(answer, Response) else None

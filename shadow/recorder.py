@@ -18,7 +18,7 @@ import structlog
 from shadow.backlog_size import Slimming, example_size
 from shadow.faults import place_of
 from shadow.held import Held
-from store.database import Store
+from store.database import Store, StoreError
 from store.records import Batch, Ended, Finding, LatencyCounts, OpeningCounts, RuleSample
 from traffic.outcome import Ending, Lost
 
@@ -36,7 +36,7 @@ OPENINGS_SHARE = 0.05
 """At most this share of the time goes into reading opening counts; a proxy with thousands of routes has a large file."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 PATIENCE = 6
-"""Failures of one batch in a row before it is tried whether the batch itself is the trouble."""
+"""Refusals of one batch before it is tried whether the batch itself is the trouble. A place that is full or locked refuses nothing."""
 
 Openings = Callable[[set[str]], Awaitable[Sequence[OpeningCounts]]]
 
@@ -46,6 +46,8 @@ class _Prepared:
     batch: Batch
     token: tuple[str, int]
     failures: int = 0
+    refusals: int = 0
+    """The failures that were about what is in the batch."""
 
 
 class Recorder:
@@ -238,15 +240,16 @@ class Recorder:
             await self._store.write(prepared.batch, self._keep, prepared.token)
         except Exception as error:
             prepared.failures += 1
+            prepared.refusals += _is_refusal(error)
             if not self._failing:
                 self._failing = True
                 log.error("the store does not take results; they are kept and tried again", error=str(error))
-            if prepared.failures % PATIENCE == 0 and await self._alive():
+            if _is_refusal(error) and prepared.refusals % PATIENCE == 0 and await self._alive():
                 # Tried once more between two signs of life: a commit whose answer got lost must not be taken for a refusal.
                 try:
                     await self._store.write(prepared.batch, self._keep, prepared.token)
                 except Exception as again:
-                    if await self._alive():
+                    if _is_refusal(again) and await self._alive():
                         self._divide(prepared, again)
                     return False
             else:
@@ -282,3 +285,8 @@ class Recorder:
             )  # fmt: skip
             log.error("the store refuses one exchange; it is counted as lost", route=bare.route, error=str(error))
             self._push(Batch((bare,)))
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether another batch might be taken: the trouble is in the data, or is a fault of ours with it."""
+    return not isinstance(error, StoreError) or error.about_data

@@ -57,7 +57,7 @@ class _Served:
 
 
 class RollbackWatch:
-    """One detector per route and build, from the first answer that a client got from the candidate. `now` is Unix time.
+    """One detector per route and build, from the first answer that a client got from the candidate. `now` is monotonic seconds.
 
     Builds that answer in turns, as in a rolling deployment, are watched side by side: neither resets the other.
     """

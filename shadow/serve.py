@@ -23,10 +23,9 @@ from shadow.bridge import Bridge
 from shadow.budget import AskBudget
 from shadow.builds import Builds
 from shadow.channel import Channel, Connection
-from shadow.copy_request import marker_value
 from shadow.current_epochs import CurrentEpochs
 from shadow.data_nodes import learn_data_nodes
-from shadow.dispatch import Dispatch
+from shadow.dispatch import Ceilings, Dispatch
 from shadow.endings import Endings, ExampleOffers
 from shadow.faults import Outage
 from shadow.held import Held
@@ -34,9 +33,9 @@ from shadow.judging import Judging
 from shadow.latency_watch import LatencyWatch
 from shadow.mirror import Copies, Mirror
 from shadow.modes import Modes
-from shadow.noise_places import NoisePlaces
 from shadow.observers import Observers
 from shadow.pending_writes import PendingWrites
+from shadow.places import Places
 from shadow.reconciliation import Reconciliation
 from shadow.recorder import Recorder
 from shadow.relation_watch import RelationWatch
@@ -44,7 +43,7 @@ from shadow.retention import keep_to_retention
 from shadow.rollback_watch import RollbackWatch
 from shadow.rule_alarms import RuleAlarms
 from shadow.rule_samples import RuleSamples
-from shadow.worker import Worker
+from shadow.worker import HeldCeilings, Worker
 from store.database import Store
 from store.tasks import spawn
 from traffic.message import Side
@@ -54,6 +53,8 @@ from traffic.route import RouteTable
 log = structlog.get_logger("paritygate.shadow")
 
 DRAIN_EXTRA_S = 2.0
+HELD_PER_SLOT, LEAST_HELD = 4, 64
+"""Exchanges held here: enough to keep every slot busy. The rest stays with the proxies, where a shadow's death costs nothing."""
 LAST_FLUSH_S = 5.0
 
 
@@ -101,10 +102,10 @@ class Shadow:
             settings.gate.profile, settings.gate.parity, settings.gate.alpha, settings.gate.model_dump(exclude_none=True)
         )
         bridge, writes, self._held = Bridge(), PendingWrites(), Held()
-        marker = marker_value(key)
+        ceilings = Ceilings(mirror.max_in_flight, mirror.rate)
         self._ways = {
             side: Dispatch(
-                url, marker, mirror.timeout, mirror.max_body, mirror.max_in_flight, Breaker(clock), lambda: secrets.token_hex(8)
+                url, key, mirror.timeout, mirror.max_body, ceilings, Breaker(clock), clock, lambda: secrets.token_hex(8)
             )
             for side, url in ((Side.PRIMARY, settings.primary.url), (Side.CANDIDATE, settings.candidate.url))
         }
@@ -117,7 +118,9 @@ class Shadow:
         self._judging = judging = Judging(rules, identity, now)
         versions = {name: version_of(rules, name) for name in names(rules)}
         copies = Copies(self._ways, bridge, routes, frozenset(mirror.methods))
-        again = AskingAgain(copies.send, judging, AskBudget(clock), NoisePlaces(clock))
+        self._again = again = AskingAgain(
+            copies.send, copies.have_room, judging, AskBudget(clock), Places(clock), Places(clock)
+        )
         redactor = Redactor(settings.redact.headers, settings.redact.json_paths, key)
         offers = ExampleOffers(clock, keep * 2)
         endings = Endings(redactor, rules.digest, policy.unit_window_s, offers, Modes(clock), now, versions)
@@ -127,7 +130,7 @@ class Shadow:
         observers = Observers(
             LatencyWatch(policy, now, store.evidence),
             RelationWatch(now),
-            RollbackWatch(policy, now),
+            RollbackWatch(policy, clock),
             self._samples,
             judging.key_names,
             self._recorder,
@@ -141,8 +144,7 @@ class Shadow:
             writes,
             observers,
             clock,
-            mirror.max_in_flight,
-            mirror.queue,
+            HeldCeilings(max(LEAST_HELD, HELD_PER_SLOT * mirror.max_in_flight), mirror.max_in_flight),
         )
         self._channel = Channel(settings.channel_path, self._greet, self._worker.accept, self._worker.room, self._gone)
         self._beside: list[asyncio.Task[None]] = []
@@ -200,6 +202,7 @@ class Shadow:
     async def stop(self) -> None:
         """Reads no more, finishes or loses (counted) what is under way, writes it, and only then frees the channel."""
         await self._channel.close()
+        self._again.close()
         await self._worker.drain(self._timeout + DRAIN_EXTRA_S)
         await self._reconciliation.close()
         await self._alarms.close(LAST_FLUSH_S)

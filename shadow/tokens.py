@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+import re2
 
 from traffic.client import set_cookies
 from traffic.message import Response, first_header
@@ -21,7 +22,8 @@ MIN_LENGTH, MAX_LENGTH = 6, 4_096
 _NAMES = frozenset({"access", "refresh", "jwt", "sid", "access_key", "auth_key", "key"})
 _PARTS = ("token", "session", "csrf", "xsrf")
 _JWT = re.compile(r"[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
-_HINT = re.compile(rb"(?i)token|session|csrf|xsrf|access|refresh|jwt|\"sid\"|_key|\"key\"|\"eyJ")
+# Asked of every body, so by an engine that takes microseconds where the standard one takes a millisecond for 20 KiB.
+_HINT = re2.compile(rb"(?i)token|session|csrf|xsrf|access|refresh|jwt|\"sid\"|_key|\"key\"|\"eyJ")
 _INPUT = re.compile(rb"<input\b[^>]{0,500}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rb"\b(name|value)\s*=\s*[\"']([^\"']{1,500})[\"']", re.IGNORECASE)
 

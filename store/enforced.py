@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import httpx
 
+from settings.admin_token import admin_headers
+from settings.load import SettingsError
 from settings.model import Settings
 
 DEADLINE_S = 2.0
@@ -17,10 +19,15 @@ def proxy_addresses(settings: Settings) -> tuple[str, ...]:
 def enforced_decisions(settings: Settings) -> list[tuple[str, list[dict[str, object]]]]:
     """Each reachable proxy's address with the decisions it enforces. Never raises: a proxy that is away is left out."""
     found = []
+    try:
+        headers = admin_headers(settings)
+    except SettingsError:
+        return []  # whoever asks for a decision is told why
     for address in proxy_addresses(settings):
         try:
-            answer = httpx.get(f"http://{address}/decisions", timeout=DEADLINE_S, trust_env=False).raise_for_status().json()
-            found.append((address, [item for item in answer["decisions"] if isinstance(item, dict)]))
+            answer = httpx.get(f"http://{address}/decisions", headers=headers, timeout=DEADLINE_S, trust_env=False)
+            listed = answer.raise_for_status().json()["decisions"]
+            found.append((address, [item for item in listed if isinstance(item, dict)]))
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             continue
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.errors import SQLITE, StoreError, explain, is_database_error
@@ -36,6 +37,9 @@ def make_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(located, pool_size=4, max_overflow=4, pool_timeout=BUSY_S, connect_args={"timeout": BUSY_S})
     event.listen(engine.sync_engine, "do_connect", _refuse_missing(str(url.database)))
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    watch = _FileWatch(str(url.database))
+    event.listen(engine.sync_engine, "connect", watch.note)
+    event.listen(engine.sync_engine, "checkout", watch.check)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -50,6 +54,29 @@ def _refuse_missing(path: str) -> Callable[..., None]:
             raise StoreError(f"{path}: this user may not read it; make the file readable and writable")
 
     return check
+
+
+class _FileWatch:
+    """A connection stays with the file it was made for, also when that was deleted or replaced: what it wrote then, nobody would read."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def note(self, _connection: object, record: Any) -> None:
+        """A new connection: which file this is."""
+        record.info["file"] = self._file()
+
+    def check(self, _connection: object, record: Any, _proxy: object) -> None:
+        """A pooled connection is about to be used: one of another file is thrown away, and a new one is made or refused."""
+        if record.info.get("file") != self._file() or record.info["file"] is None:
+            raise DisconnectionError("the database file was replaced")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -15,6 +15,11 @@ POSTGRES = "postgresql+asyncpg"
 class StoreError(Exception):
     """The store cannot be used as asked. The text names the place and the remedy and holds no password. Exit code 4."""
 
+    def __init__(self, text: str, about_data: bool = False) -> None:
+        super().__init__(text)
+        self.about_data = about_data
+        """The database refused what it was given. False where the place is the trouble, which refuses anything: a full disk, a lock."""
+
 
 def checked_url(text: str) -> URL:
     """The URL of a store. Raises StoreError for anything but a SQLite file or a PostgreSQL database."""
@@ -63,7 +68,10 @@ def explain(error: BaseException, url: URL) -> StoreError:
         return StoreError(f"{place}: the server cannot be reached ({text[:160] or 'time-out'}); start it, or correct store.url")
     # What a driver says about values may quote them: only its first sentence is shown, and never the statement.
     shown = text.partition(" DETAIL:")[0][:160] if isinstance(error, DBAPIError | OSError) else type(cause).__name__
-    return StoreError(f"{place}: the database failed: {shown or type(cause).__name__}; see `paritygate store check`")
+    return StoreError(
+        f"{place}: the database failed: {shown or type(cause).__name__}; see `paritygate store check`",
+        about_data=not isinstance(error, OSError | PoolTimeout),
+    )
 
 
 _UPGRADE = "`paritygate store upgrade` brings it up to date"

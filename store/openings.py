@@ -5,7 +5,8 @@ between any two of them leaves sums that still add up: what was seen and never e
 8-byte store. It survives the death of the process because the page belongs to the kernel; only a power cut can lose some.
 
 Rows are allocated in blocks and on the disk *before* they are used: a full disk is an error here and never a fault in the
-middle of live traffic. Knows no database.
+middle of live traffic. Where the state folder takes no file, memory that outlives a process takes it: a proxy that cannot keep its
+counters on a disk serves all the same. Knows no database.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ import fcntl
 import hashlib
 import mmap
 import os
+import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
 
-from store.records import OpeningCounts
+import structlog
+
+from store.opening_counts import OpeningCounts
 from traffic.ledger import ANSWERS, COPIES, SEEN_SLOT, SENT_SLOT, SLOTS, opening_slot
 from traffic.route import OTHER_METHOD, UNROUTED
 
+PATTERN = "openings-*.bin"
+UNFINISHED = ".openings-*.bin.new"
+SPARE = Path("/dev/shm")
+"""Where a machine keeps files in memory; the openings of a proxy whose state folder takes none go into a folder there."""
 OVERFLOW = f"{OTHER_METHOD} {UNROUTED}"
 """The label that takes whatever no row is left for."""
 
@@ -31,8 +39,9 @@ _HEADER_SIZE = 4096
 _ROWS_IN_USE = 32  # offset of that counter
 _NAME_SIZE = 512
 _ROW_SIZE = (_NAME_SIZE + SLOTS * 8 + 63) // 64 * 64
-_BLOCK_ROWS = 256  # a block is a whole number of pages, as 64 * 256 is
+_BLOCK_ROWS = 64  # a block is a whole number of pages, as 64 * 64 is
 _BLOCK_SIZE = _ROW_SIZE * _BLOCK_ROWS
+_log = structlog.get_logger("paritygate.proxy")
 _SLOT = {(answer, copy): opening_slot(answer, copy) for answer in ANSWERS for copy in COPIES}
 
 
@@ -51,10 +60,31 @@ class OpeningsFile:
         self._blocks: list[memoryview] = []
         self._rows: dict[str, tuple[memoryview, int]] = {}
         self._folded: dict[str, str] = {}
+        self._no_room = False
 
     @classmethod
     def create(cls, path: Path, boot: str, node: str, max_routes: int) -> OpeningsFile:
-        """Makes the file (mode 0600) and keeps it locked until `close` or death. Raises OpeningsError."""
+        """Makes the file (mode 0600) and keeps it locked until `close` or death; see its `path` for where it is.
+
+        Raises OpeningsError when neither the state folder nor the spare one takes it.
+        """
+        try:
+            return cls._create(path, boot, node, max_routes)
+        except OpeningsError as error:
+            spare = spare_folder(path.parent)
+            try:
+                with suppress(FileExistsError):
+                    spare.mkdir(mode=0o700)
+                if not _is_ours(spare):
+                    raise OpeningsError(f"{spare}: is no folder of this user alone; remove it")
+                made = cls._create(spare / path.name, boot, node, max_routes)
+            except (OpeningsError, OSError) as again:
+                raise OpeningsError(f"{error}; nor does memory take it: {again}") from error
+            _log.error("the openings are kept in memory, a reboot would lose them", reason=str(error), file=str(made.path))
+            return made
+
+    @classmethod
+    def _create(cls, path: Path, boot: str, node: str, max_routes: int) -> OpeningsFile:
         fresh = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,9 +120,14 @@ class OpeningsFile:
             label = self.label(shortened)
         else:
             try:
+                if self._no_room:
+                    return OVERFLOW
                 self._row(route)
                 return route
-            except (OSError, IndexError):  # no space left or no row left: counted together rather than not at all
+            except OSError:  # no space left: counted together until the next `sync`, when it is tried again
+                self._no_room = True
+                return OVERFLOW
+            except IndexError:  # no row left: counted together rather than not at all
                 label = OVERFLOW
         if len(self._folded) < 65536:
             self._folded[route] = label
@@ -130,7 +165,8 @@ class OpeningsFile:
         return {route: view[base + SENT_SLOT] for route, (view, base) in self._rows.items() if view[base + SENT_SLOT]}
 
     def sync(self) -> None:
-        """Asks the disk to keep what was counted. May block: call it from a thread."""
+        """Asks the disk to keep what was counted. May block: call it from a thread, about once a second."""
+        self._no_room = False
         if self._descriptor >= 0:
             os.fsync(self._descriptor)
 
@@ -162,6 +198,32 @@ class OpeningsFile:
         self._header.cast("Q")[_ROWS_IN_USE // 8] = number + 1
 
 
+def spare_folder(state_dir: Path) -> Path:
+    """The folder in memory for the openings of proxies whose state folder takes none."""
+    digest = hashlib.blake2b(os.fsencode(state_dir.absolute()), digest_size=8).hexdigest()
+    return SPARE / f"paritygate-{os.getuid()}-{digest}"
+
+
+def openings_in(state_dir: Path, pattern: str = PATTERN) -> list[Path]:
+    """The openings files of a machine's proxies, the dead ones' too, wherever they are."""
+    spare = spare_folder(state_dir)
+    return sorted((*state_dir.glob(pattern), *(spare.glob(pattern) if _is_ours(spare) else ())))
+
+
+def named_openings(state_dir: Path, name: str) -> Path:
+    """Where the openings file of that name is; in the state folder when it is nowhere."""
+    return next((path for path in openings_in(state_dir) if path.name == name), state_dir / name)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a folder that nobody else can have put anything into: others may write beside it."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
 def read_openings(path: Path) -> tuple[OpeningCounts, bool]:
     """What a proxy has counted, and whether it is alive. Raises OpeningsError for a file that is none of ours or gone."""
     try:
@@ -169,14 +231,20 @@ def read_openings(path: Path) -> tuple[OpeningCounts, bool]:
     except OSError as error:
         raise OpeningsError(f"{path}: cannot be read: {error.strerror}") from error
     try:
+        return read_openings_of(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+def read_openings_of(descriptor: int, path: Path) -> tuple[OpeningCounts, bool]:
+    """The same of an open file, which may have lost its name; `path` is for messages."""
+    try:
         alive = _is_locked(descriptor)  # asked first: a proxy that dies while we read is read again next time
         # Ends are read before beginnings: a request that ends in between shows as open, never as a negative number.
         ends = _read_all(descriptor)
         beginnings = _read_all(descriptor)
     except OSError as error:
         raise OpeningsError(f"{path}: cannot be read: {error.strerror}") from error
-    finally:
-        os.close(descriptor)
     try:
         return _parse(ends, beginnings, not alive), alive
     except (struct.error, ValueError, IndexError) as error:

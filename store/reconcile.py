@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from store.database import Store
-from store.openings import OpeningsError, read_openings
+from store.openings import UNFINISHED, OpeningsError, openings_in, read_openings
 from store.records import Batch, OpeningCounts
 
-PATTERN = "openings-*.bin"
+UNFINISHED_S = 60.0
+"""A file that has not got its name for so long belongs to a proxy that died while it made it."""
 
 
 async def reconcile(store: Store, state_dir: Path, busy: Collection[str] = ()) -> list[str]:
@@ -21,7 +25,8 @@ async def reconcile(store: Store, state_dir: Path, busy: Collection[str] = ()) -
     Returns one sentence for each file that could not be dealt with. Raises StoreError; nothing is removed then that is not stored.
     """
     problems = []
-    for path in await asyncio.to_thread(lambda: sorted(state_dir.glob(PATTERN))):
+    await asyncio.to_thread(_remove_unfinished, state_dir)
+    for path in await asyncio.to_thread(openings_in, state_dir):
         try:
             counts, alive = await asyncio.to_thread(read_openings, path)
         except FileNotFoundError:
@@ -39,3 +44,19 @@ async def reconcile(store: Store, state_dir: Path, busy: Collection[str] = ()) -
 
 def _final(counts: OpeningCounts) -> Batch:
     return Batch(openings=(replace(counts, closed=True),))
+
+
+def _remove_unfinished(state_dir: Path) -> None:
+    """Nothing was counted in them: a proxy counts only after the file has its name."""
+    for path in openings_in(state_dir, UNFINISHED):
+        try:
+            if time.time() - path.stat().st_mtime < UNFINISHED_S:
+                continue
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
+        except OSError:
+            continue  # it is being made, or another process was quicker

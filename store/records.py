@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from differ.facts import Atom
 from differ.rule_use import HiddenPlace, RuleTally, Suppressed
 from gate.facts import Evidence, RouteStanding
+from store.opening_counts import OpeningCounts as OpeningCounts
 from traffic.ledger import Ledger
 from traffic.message import Answer, Request
 from traffic.outcome import Ending
@@ -72,17 +73,6 @@ class Ended:
     """Status and media type of the primary's answer, by which rules' scopes go; None where rules were not asked."""
     suppressed: tuple[Suppressed, ...] = ()
     """More about the names in `tolerated`; a name that is not here counts as version "" with one difference."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningCounts:
-    """One proxy boot's opening slots (traffic.ledger) per route, as read from its openings file: absolute, not increments."""
-
-    boot: str
-    node: str
-    routes: dict[str, dict[int, int]]
-    closed: bool = False
-    """True once the proxy is known to be dead: its open requests are then `proxy_died`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,14 @@ def set_cookies(headers: Headers) -> list[tuple[str, str]]:
 
 def credential(request: Request, session_cookies: Iterable[str] = SESSION_COOKIES) -> str | None:
     """What identifies the client's user: the Authorization value without its scheme, else a session cookie; None without one."""
-    authorization = first_header(request.headers, b"authorization")
-    if authorization is not None:
-        return authorization.decode("latin-1").rpartition(" ")[2]
-    wanted = {name.lower() for name in session_cookies}
+    names = [name.lower() for name, _ in request.headers]
+    if b"authorization" in names:
+        return request.headers[names.index(b"authorization")][1].decode("latin-1").rpartition(" ")[2]
+    if b"cookie" not in names:
+        return None
+    wanted = session_cookies if session_cookies is SESSION_COOKIES else {name.lower() for name in session_cookies}
     for name, value in cookies(request.headers):
-        if name.lower() in wanted and value:
+        if value and name.lower() in wanted:
             return value
     return None
 

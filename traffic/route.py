@@ -103,7 +103,7 @@ class RouteTable:
         if known is not None:  # an import aliases, it never renames: the first name stays, later facts fill its gaps
             route = replace(
                 known,
-                candidate_template=known.candidate_template or route.candidate_template,
+                candidate_template=known.candidate_template or _renamed(route, known.template),
                 mirror=known.mirror or route.mirror,
             )
         self.routes[route.identity] = route
@@ -163,6 +163,14 @@ def _walk(
     if node.catch_all:
         return node.catch_all, (*params, b"/".join(segments[at:]))
     return None
+
+
+def _renamed(route: Route, template: str) -> str | None:
+    """The candidate template of `route` with the parameter names of `template`, which is the same route by other names."""
+    if route.candidate_template is None:
+        return None
+    names = dict(zip(_names(route.template), _names(template), strict=True))
+    return _PARAMETER.sub(lambda found: "{" + names[_bare(found.group(1))] + "}", route.candidate_template)
 
 
 def _bare(name: str) -> str:

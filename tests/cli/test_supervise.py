@@ -37,6 +37,8 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    """[F-17] [F-26] At once the first time; each next time, it waits for twice as long."""
+
     async def scenario() -> None:
         said: list[str] = []
         supervisor = Supervisor([part("a", FOREVER, tmp_path)], said.append)
@@ -47,7 +49,13 @@ def test_a_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         await until(lambda: is_up(tmp_path, "a", times=2))
         assert supervisor.starts("a") == 2
-        assert any("started again" in text for text in said)
+        assert said == ["a: ended (exit -9), started again at once"]
+        for times in (3, 4):
+            pid = supervisor.pid("a")
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda count=times: is_up(tmp_path, "a", times=count))  # type: ignore[misc]
+        assert [text.rpartition(" in ")[2] for text in said[1:]] == ["0.2 s", "0.4 s"]
         await supervisor.stop()
 
     asyncio.run(scenario())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ from store.openings import read_openings
 from traffic.codec import Alarm, FrameReader, Hello, encode
 from traffic.ledger import Ledger, build_ledger
 from traffic.message import Exchange
+
+sys.path.insert(0, str(Path(__file__).parent))  # helpers of this folder, importable by a name of their own
 
 KEY = b"k" * 32
 DEADLINE = 15.0
@@ -358,3 +361,17 @@ def wait() -> Callable[..., Any]:
 @pytest.fixture
 def send() -> Callable[..., Any]:
     return ask
+
+
+@pytest.fixture(scope="session")
+def backend_and_shadow() -> tuple[type[Backend], type[Shadow]]:
+    """For stages that live longer than one test."""
+    return Backend, Shadow
+
+
+@pytest.fixture
+def crew(folder: Path) -> Callable[..., Any]:
+    """`async with crew(workers=2) as s:` runs a parent with worker processes; `own_process=True` makes a process of the parent, too."""
+    from crew_stage import crewed
+
+    return lambda **more: crewed(folder, Backend, Shadow, **more)

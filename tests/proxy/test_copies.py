@@ -14,6 +14,7 @@ from gate.facts import State
 from proxy import admin
 from proxy.copy_budget import CopyBudget
 from proxy.tee import Tee
+from traffic import codec
 
 ROUTE = "GET /items/{id}"
 
@@ -33,7 +34,10 @@ def test_a_route_that_is_off_is_served_and_not_copied_until_it_is_back(stage: An
     asyncio.run(scenario())
 
 
-def test_a_request_that_is_answered_before_its_end_is_not_copied(stage: Any) -> None:
+@pytest.mark.parametrize("finishes", [True, False])
+def test_a_request_that_is_answered_before_its_end_is_copied_once_it_is_complete(stage: Any, wait: Any, finishes: bool) -> None:
+    """[B7] The answer is not held back; a request that never gets complete is served and not copied."""
+
     async def scenario() -> None:
         async with stage(route=[{"match": "POST /items/{id}", "mirror": "writes"}]) as s:
             answered = asyncio.Event()
@@ -49,8 +53,14 @@ def test_a_request_that_is_answered_before_its_end_is_not_copied(stage: Any) -> 
             reader, writer = await asyncio.open_connection("127.0.0.1", s.port)
             writer.write(b"POST /items/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
             assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+            assert s.ledger().open == 1
+            if finishes:
+                writer.write(b"0\r\n\r\n")
+                await wait(lambda: [e.request.body for e in s.shadow.exchanges] == [b"hello"])
+            else:
+                writer.close()
             ledger = await s.at_rest(1)
-            assert (ledger.served_primary, ledger.skipped) == (1, {"incomplete": 1})
+            assert (ledger.served_primary, ledger.skipped) == (1, {} if finishes else {"incomplete": 1})
             answered.set()
             writer.close()
 
@@ -72,6 +82,7 @@ def test_tees_share_one_budget_and_give_back_what_they_took() -> None:
 
 @pytest.mark.parametrize("chunked", [True, False], ids=["streamed", "held"])
 def test_bodies_over_the_budget_pass_uncopied_and_all_memory_comes_back(stage: Any, monkeypatch: Any, chunked: bool) -> None:
+    """[B2] [F-21] What is kept for copies is bounded over all requests together; clients notice nothing."""
     made: list[CopyBudget] = []
 
     def small() -> CopyBudget:
@@ -141,5 +152,21 @@ def test_the_figures_are_gathered_outside_the_live_paths_loop(stage: Any, monkey
             for path in ("/metrics", "/status"):
                 assert (await s.admin("GET", path)).status_code == 503
             assert (await s.ask("/items/1")).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_an_exchange_that_no_frame_can_hold_is_unsendable_and_the_rest_is_sent(stage: Any, wait: Any, monkeypatch: Any) -> None:
+    """It was served, is never counted as handed over, and what comes after it does not suffer."""
+
+    async def scenario() -> None:
+        async with stage() as s:
+            monkeypatch.setattr(codec, "MAX_FRAME", 20_000)
+            s.primary.says(b"/large", b"HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n" + b"x" * 30_000)
+            for target in ("/a", "/large", "/b"):
+                assert (await s.ask(target)).status == 200
+            ledger = await s.at_rest(3)
+            assert (ledger.served_primary, ledger.skipped["unsendable"], ledger.pending) == (3, 1, 2)
+            await wait(lambda: [e.request.target for e in s.shadow.exchanges] == [b"/a", b"/b"])
 
     asyncio.run(scenario())

@@ -11,8 +11,8 @@ import pytest
 from proxy import deadlines
 from proxy.deadlines import Watch
 from proxy.errors import ProxyError
+from proxy.front import bind
 from proxy.internals import LiveHttpLayer
-from proxy.listener import bind
 from proxy.tee import Tee
 
 
@@ -22,6 +22,8 @@ def brandless(raw: bytes) -> bool:
 
 
 def test_a_primary_that_is_down_is_an_honest_502(stage: Any) -> None:
+    """[T20] [F-11] Short, and without the name of any software or address."""
+
     async def scenario() -> None:
         async with stage() as s:
             await s.primary.stop()
@@ -40,6 +42,8 @@ def test_a_primary_that_is_down_is_an_honest_502(stage: Any) -> None:
 
 
 def test_an_answer_that_is_no_http_is_a_502(stage: Any) -> None:
+    """[B12] [T20] What clients could not read in one way, the proxy answers for."""
+
     async def scenario() -> None:
         async with stage() as s:
             for i, raw in enumerate(
@@ -55,7 +59,7 @@ def test_an_answer_that_is_no_http_is_a_502(stage: Any) -> None:
 
 
 def test_a_connection_the_backend_has_just_closed_costs_no_read(stage: Any) -> None:
-    """The keep-alive race: the backend closes an idle connection while the next request is on its way."""
+    """[T19] [F-27] The keep-alive race: the backend closes an idle connection while the next request is on its way."""
 
     async def scenario() -> None:
         async with stage() as s:
@@ -82,6 +86,8 @@ def test_a_connection_the_backend_has_just_closed_costs_no_read(stage: Any) -> N
 
 
 def test_a_backend_connection_that_was_idle_for_long_is_not_used_again(stage: Any, monkeypatch: Any) -> None:
+    """[T19] Servers close idle connections; one that is about to be closed is not used."""
+
     async def scenario() -> None:
         async with stage() as s:
             reader, writer = await asyncio.open_connection("127.0.0.1", s.port)
@@ -98,6 +104,8 @@ def test_a_backend_connection_that_was_idle_for_long_is_not_used_again(stage: An
 
 
 def test_a_client_that_leaves_is_counted_once_and_the_backend_is_let_go(stage: Any, wait: Any) -> None:
+    """[B10] The end of the client's sending side is passed on; the backend then gives up or answers, as it would directly."""
+
     async def scenario() -> None:
         async with stage() as s:
             left = asyncio.Event()
@@ -170,13 +178,15 @@ MALFORMED = [
 
 @pytest.mark.parametrize("raw", MALFORMED)
 def test_a_malformed_request_is_refused_counted_and_never_passed_on(stage: Any, raw: bytes) -> None:
+    """[B13] [T20] Also bytes that never become a request are counted."""
+
     async def scenario() -> None:
         async with stage() as s:
             answer = await s.ask(raw=raw)
             assert answer.status in (400, 431)
             assert brandless(answer.raw)
             ledger = await s.at_rest(1)
-            assert ledger.refused == {"malformed": 1}
+            assert ledger.refused == {"header_limit" if answer.status == 431 else "malformed": 1}
             assert s.shadow.exchanges == []
             assert [asked for asked in s.primary.asked if asked.method != b"POST"] == []
 
@@ -194,6 +204,8 @@ def test_a_head_that_is_too_large_is_a_431(stage: Any) -> None:
 
 
 def test_a_request_never_chooses_the_backend(stage: Any) -> None:
+    """[B11] [B14] [T3] Absolute-form, Host, X-Forwarded-Host and userinfo; Host passes as it is."""
+
     async def scenario() -> None:
         async with stage() as s, _trap() as (port, hits):
             evil = f"127.0.0.1:{port}".encode()

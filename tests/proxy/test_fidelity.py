@@ -101,6 +101,8 @@ def test_a_chunked_answer_keeps_its_body_and_framing(stage: Any) -> None:
 
 
 def test_trailers_reach_the_client(stage: Any) -> None:
+    """[B4] Trailers of an answer pass."""
+
     async def scenario() -> None:
         async with stage() as s:
             s.primary.says(b"/t", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1a2b\r\n\r\n")
@@ -112,6 +114,8 @@ def test_trailers_reach_the_client(stage: Any) -> None:
 
 
 def test_request_trailers_hang_nobody(stage: Any) -> None:
+    """[B4] Trailers of a request hang nobody; that they pass, the catalogue shows."""
+
     async def scenario() -> None:
         async with stage() as s:
             head = b"POST /items/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -123,29 +127,39 @@ def test_request_trailers_hang_nobody(stage: Any) -> None:
 
 
 @pytest.mark.parametrize("early", [b"103 Early Hints\r\nLink: </a.css>", b"102 Processing", b"100 Continue"])
-def test_an_informational_answer_does_not_hide_the_real_one(stage: Any, early: bytes) -> None:
+def test_an_informational_answer_passes_and_does_not_hide_the_real_one(stage: Any, early: bytes) -> None:
+    """[B5] RFC 9110 15.2: a proxy passes them on."""
+
     async def scenario() -> None:
         async with stage() as s:
             final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-            s.primary.says(b"/e", b"HTTP/1.1 " + early + b"\r\n\r\n" + final)
-            assert (await s.ask("/e")).raw == final
-            assert (await s.ask("/e")).raw == final
+            both = b"HTTP/1.1 " + early + b"\r\n\r\n" + final
+            s.primary.says(b"/e", both)
+            assert (await s.ask("/e")).raw == both
+            assert (await s.ask("/e")).raw == both
+            assert (await s.at_rest(2)).served_primary == 2
+            assert all(exchange.live.status == 200 for exchange in s.shadow.exchanges)
 
     asyncio.run(scenario())
 
 
 def test_framing_headers_of_a_bodyless_answer_do_not_desynchronise_the_client(stage: Any) -> None:
+    """[B8] No last chunk follows a 304 that names a transfer coding; a 204 must not name one."""
+
     async def scenario() -> None:
         async with stage() as s:
             s.primary.says(b"/304", b"HTTP/1.1 304 Not Modified\r\nETag: x\r\nTransfer-Encoding: chunked\r\n\r\n")
             s.primary.says(b"/204", b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n")
-            assert (await s.ask("/304")).raw == b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"
+            whole = b"HTTP/1.1 304 Not Modified\r\nETag: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            assert (await s.ask("/304")).raw == whole
             assert (await s.ask("/204")).raw == b"HTTP/1.1 204 No Content\r\n\r\n"
 
     asyncio.run(scenario())
 
 
 def test_empty_lines_before_a_request_are_skipped(stage: Any) -> None:
+    """[B6] Empty lines before a request line are skipped."""
+
     async def scenario() -> None:
         async with stage() as s:
             answer = await s.ask(raw=b"\r\n\r\nGET /items/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -154,9 +168,22 @@ def test_empty_lines_before_a_request_are_skipped(stage: Any) -> None:
     asyncio.run(scenario())
 
 
-def test_expect_100_continue_gets_its_answer(stage: Any) -> None:
+def test_expect_100_continue_is_answered_by_the_backend(stage: Any) -> None:
+    """[B7] The expectation reaches the backend, and its 100 the client."""
+
     async def scenario() -> None:
         async with stage() as s:
+
+            async def goes_on(asked: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+                assert asked.values(b"expect") == [b"100-continue"]
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                body = await reader.readexactly(3)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body.upper())
+                await writer.drain()
+                return False
+
+            goes_on.reads_itself = True  # type: ignore[attr-defined]
+            s.primary.scripts[b"/items/1"] = goes_on
             head = (
                 b"POST /items/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
             )
@@ -164,7 +191,7 @@ def test_expect_100_continue_gets_its_answer(stage: Any) -> None:
             writer.write(head)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
             writer.write(b"abc")
-            assert b"primary /items/1 abc" in await reader.read(-1)
+            assert (await reader.read(-1)).endswith(b"\r\n\r\nABC")
             writer.close()
             await s.at_rest(1)
 
@@ -172,6 +199,8 @@ def test_expect_100_continue_gets_its_answer(stage: Any) -> None:
 
 
 def test_the_first_event_of_a_stream_is_not_held_back(stage: Any, wait: Any) -> None:
+    """[B1] [F-21] An answer passes as it comes."""
+
     async def scenario() -> None:
         async with stage() as s:
             more = asyncio.Event()
@@ -201,6 +230,8 @@ def peak_mib() -> float:
 
 
 def test_a_large_download_passes_whole_and_in_constant_memory(stage: Any) -> None:
+    """[B2] [F-21] 100 MiB in one answer."""
+
     async def scenario() -> None:
         async with stage() as s:
             piece = bytes(range(256)) * 256
@@ -227,6 +258,8 @@ def test_a_large_download_passes_whole_and_in_constant_memory(stage: Any) -> Non
 
 
 def test_a_large_upload_passes_whole_and_in_constant_memory(stage: Any) -> None:
+    """[B2] [F-21] 25 MiB in one request."""
+
     async def scenario() -> None:
         async with stage() as s:
             piece = bytes(range(256)) * 256
@@ -257,6 +290,8 @@ def test_a_large_upload_passes_whole_and_in_constant_memory(stage: Any) -> None:
 
 
 def test_an_early_refusal_of_an_upload_reaches_the_client(stage: Any) -> None:
+    """[B7] The client sees a 413 without having sent its body."""
+
     async def scenario() -> None:
         async with stage() as s:
 
@@ -278,7 +313,7 @@ def test_an_early_refusal_of_an_upload_reaches_the_client(stage: Any) -> None:
 
 
 def test_a_cut_answer_stays_a_cut_answer(stage: Any) -> None:
-    """The primary dies in the middle of a body: the client sees the same beginning and then the end, not a made-up 502."""
+    """[B3] [F-11] The primary dies in the middle of a body: the client sees the same beginning and then the end, not a made-up 502."""
 
     async def scenario() -> None:
         async with stage() as s:
@@ -313,5 +348,29 @@ def test_an_upgraded_connection_passes_bytes_both_ways(stage: Any) -> None:
                 assert await reader.readexactly(3) == b"ABC"
             writer.close()
             assert (await s.at_rest(1)).skipped == {"upgraded": 1}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["head and body at once", "body after its head"])
+def test_a_mirrored_body_is_copied_whole_on_a_lasting_connection(stage: Any, wait: Any, apart: bool) -> None:
+    """[R-MIR-1] Held or streamed, on the plain path or not: the copy has the body that the backend got."""
+
+    async def scenario() -> None:
+        async with stage(route=[{"match": "POST /items/{id}", "mirror": "writes"}]) as s:
+            reader, writer = await asyncio.open_connection("127.0.0.1", s.port)
+            for number in range(3):  # the plain path begins with the second: it takes a backend connection that is there
+                body = b'{"n": %d}' % number
+                head = b"POST /items/%d HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (number, len(body))
+                writer.write(head if apart else head + body)
+                await writer.drain()
+                if apart:
+                    await asyncio.sleep(0.02)
+                    writer.write(body)
+                await reader.readuntil(b"primary /items/%d " % number + body)
+            writer.close()
+            await wait(lambda: len(s.shadow.exchanges) == 3)
+            assert [exchange.request.body for exchange in s.shadow.exchanges] == [b'{"n": %d}' % n for n in range(3)]
+            assert [asked.body for asked in s.primary.asked] == [b'{"n": %d}' % n for n in range(3)]
 
     asyncio.run(scenario())

@@ -29,6 +29,7 @@ def values(headers: Any, name: bytes) -> list[bytes]:
 
 
 def test_a_trusted_proxys_chain_is_kept_and_extended() -> None:
+    """[T4] Our own proxies are believed."""
     chain = ((b"x-forwarded-for", b"203.0.113.7, 10.0.0.2"), (b"X-Forwarded-Proto", b"https"), (b"Host", b"a"))
     headers, client = Forwarding(["10.0.0.0/8"]).stamp(chain, "10.0.0.1", b"http")
     assert headers == (
@@ -40,6 +41,7 @@ def test_a_trusted_proxys_chain_is_kept_and_extended() -> None:
 
 
 def test_anyone_elses_claims_are_replaced() -> None:
+    """[T4] Nobody else is."""
     claims = (
         (b"Host", b"shop.test"),
         (b"X-Forwarded-For", b"127.0.0.1"),
@@ -85,11 +87,14 @@ def test_stamping_touches_no_other_header(headers: Any, peer: str) -> None:
 @given(HEADERS)
 @examples(max_examples=60, deadline=None)
 def test_control_headers_go_and_all_others_stay_in_order(headers: Any) -> None:
+    """[T5] `X-Paritygate-*` is ours alone, in either spelling."""
     kept = hygiene.without_control_headers(headers)
     assert kept == tuple(p for p in headers if not p[0].lower().replace(b"_", b"-").startswith(b"x-paritygate-"))
 
 
 def test_over_the_wire_the_peer_is_appended(stage: Any) -> None:
+    """[T4] On the wire as in theory."""
+
     async def scenario() -> None:
         async with stage() as s:
             await s.ask("/items/1", headers="X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n")
@@ -107,6 +112,8 @@ def test_over_the_wire_the_peer_is_appended(stage: Any) -> None:
 
 
 def test_the_backend_gets_the_request_as_it_was_sent(stage: Any) -> None:
+    """[B14] [R-MIR-2] Host, order, case and duplicates are kept."""
+
     async def scenario() -> None:
         async with stage() as s:
             head = b"GET /items/1?a=%C3%A4&b=[x]&&c HTTP/1.1\r\nhOsT: Shop.Test:8080\r\nX-B: 1\r\nx-b: 2\r\n"
@@ -127,6 +134,7 @@ def test_the_backend_gets_the_request_as_it_was_sent(stage: Any) -> None:
 
 
 def test_a_marker_is_ours_only_with_our_key() -> None:
+    """[T5] [T6] Nobody can switch mirroring off by naming our header."""
     assert is_copy(shadow_header(1, KEY).encode(), KEY)
     assert not is_copy(shadow_header(1, b"other").encode(), KEY)
 
@@ -134,17 +142,21 @@ def test_a_marker_is_ours_only_with_our_key() -> None:
 @given(st.binary(max_size=60))
 @examples(max_examples=80, deadline=None)
 def test_an_invented_marker_is_never_ours(value: bytes) -> None:
+    """[T5] Nor by guessing."""
     assert not is_copy(value, KEY)
 
 
-@pytest.mark.parametrize(
-    ("value", "mended"), [(b"Close", b"close"), (b"Keep-Alive", b"keep-alive"), (b"Upgrade", b"Upgrade"), (b"close", b"close")]
-)
-def test_connection_is_lowered_only_where_mitmproxy_would_not_see_it(value: bytes, mended: bytes) -> None:
-    assert hygiene.mended_request(((b"Connection", value), (b"X", b"Close"))) == ((b"Connection", mended), (b"X", b"Close"))
+@pytest.mark.parametrize("value", [b"Close", b"Keep-Alive", b"Upgrade", b"close", b"X-Hop, Close"])
+def test_connection_passes_as_it_is_spelled(value: bytes) -> None:
+    assert hygiene.mended_request(((b"Connection", value), (b"X", b"Close"))) == ((b"Connection", value), (b"X", b"Close"))
+    assert hygiene.mended_answer(((b"Connection", value), (b"X", b"Close")), False) == (
+        (b"Connection", value),
+        (b"X", b"Close"),
+    )
 
 
 def test_an_upgrade_to_http2_is_taken_out() -> None:
+    """[T1] What follows such an upgrade would be hidden from us."""
     headers = (
         (b"Host", b"a"),
         (b"Connection", b"Upgrade, HTTP2-Settings"),
@@ -162,3 +174,35 @@ def test_the_tee_passes_everything_and_keeps_all_or_nothing(pieces: list[bytes],
     whole = b"".join(pieces)
     assert tee.body() == (whole if keep and len(whole) <= limit else b"")
     assert tee.over == (len(whole) > limit)
+
+
+@pytest.mark.parametrize(
+    "offer", [b"h2c", b"H2C", b"websocket, h2c", b"h2c;q=1", b"HTTP/2.0", b"TLS/1.0", b"websocket\r\nUpgrade: h2c"]
+)
+def test_no_offer_of_another_http_or_of_tls_reaches_a_backend(stage: Any, offer: bytes) -> None:
+    """[T1] In whatever list it hides; the connection's other options stay."""
+
+    async def scenario() -> None:
+        async with stage() as s:
+            head = b"GET /items/1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close, HTTP2-Settings\r\nHTTP2-Settings: AAMA\r\nUpgrade: "
+            assert (await s.ask(raw=head + offer + b"\r\n\r\n")).status == 200
+            asked = s.primary.asked[0]
+            assert not asked.values(b"upgrade") + asked.values(b"http2-settings")
+            assert asked.values(b"connection") == [b"close"]
+
+    asyncio.run(scenario())
+
+
+def test_a_request_with_a_body_asks_for_no_upgrade(stage: Any) -> None:
+    """[T1] httptools takes such a body for the other protocol's, and its application gets none."""
+
+    async def scenario() -> None:
+        async with stage() as s:
+            upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            await s.ask("/items/1", method="POST", headers=upgrade, body=b"abc")
+            assert s.primary.asked[0].values(b"upgrade") == []
+            assert s.primary.asked[0].body == b"abc"
+            await s.ask("/items/1", headers=upgrade)
+            assert s.primary.asked[1].values(b"upgrade") == [b"websocket"]
+
+    asyncio.run(scenario())

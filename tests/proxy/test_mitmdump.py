@@ -47,8 +47,9 @@ def test_the_addon_runs_in_mitmdump(stage: Any, folder: Path, wait: Any, send: A
                 await wait(lambda: len(s.shadow.hellos) == 2 or child.returncode is not None, "mitmdump's hello", 30)
                 assert child.returncode is None, log.read_text()
                 raw = b"HTTP/1.1 200 OK\r\nX-b: 1\r\nx-B: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n"
-                s.primary.says(b"/t", b"HTTP/1.1 103 Early Hints\r\n\r\n" + raw)
-                assert (await s.ask("/t")).raw == raw
+                hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+                s.primary.says(b"/t", hints + raw)
+                assert (await s.ask("/t")).raw == hints + raw
                 assert (await s.ask("/items/1")).body == b"primary /items/1 "
                 assert s.primary.asked[-1].values(b"host") == [b"shop.test"]
                 assert (await s.ask(raw=b"GARBAGE\r\n\r\n")).body == b"400 Bad Request\n"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from proxy.errors import ProxyError
-from proxy.listener import bind, refuse_circle
+from proxy.front import bind, refuse_circle
 from proxy.serve import serve
 from store.openings import read_openings
 
@@ -67,7 +67,7 @@ def test_drain_answers_what_is_under_way_and_ends(stage: Any, wait: Any) -> None
 
 
 def test_what_cannot_be_answered_in_time_is_cut_and_counted(stage: Any, wait: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("proxy.serve.DRAIN_S", 0.2)
+    monkeypatch.setattr("proxy.service.DRAIN_S", 0.2)
 
     async def scenario() -> None:
         async with stage() as s:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.internals import MAX_HEAD
+from proxy.raw_head import MAX_HEAD
 
 FLOOD = b"a" * 65536
 MOST = 64 * len(FLOOD)
@@ -38,13 +38,14 @@ async def flood(port: int, beginning: bytes) -> tuple[bool, bytes]:
 @pytest.mark.parametrize(
     "beginning",
     [
-        b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST /held HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;",
         b"POST /held HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ",
     ],
-    ids=["behind an open request", "chunk extension", "trailer"],
+    ids=["chunk extension", "trailer"],
 )
 def test_a_client_that_sends_without_end_is_cut_and_counted_as_malformed(stage: Any, beginning: bytes) -> None:
+    """[T18] [F-24] What never ends is refused while it is small."""
+
     async def scenario() -> None:
         async with stage() as s:
 
@@ -65,6 +66,8 @@ def test_a_client_that_sends_without_end_is_cut_and_counted_as_malformed(stage: 
 
 
 def test_requests_that_are_pipelined_within_the_bound_are_all_answered(stage: Any) -> None:
+    """[T18] A bound is no limit for those who wait their turn."""
+
     async def scenario() -> None:
         async with stage() as s:
             one = b"GET /items/1 HTTP/1.1\r\nHost: x\r\nX-Fill: " + b"f" * 900 + b"\r\n\r\n"
@@ -83,6 +86,8 @@ def test_requests_that_are_pipelined_within_the_bound_are_all_answered(stage: An
     "head", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 103 Early Hints\r\nX-A: "], ids=["answer", "informational"]
 )
 def test_an_answers_head_without_end_is_a_502(stage: Any, head: bytes) -> None:
+    """[T18] [F-11] A backend cannot make the proxy grow either."""
+
     async def scenario() -> None:
         async with stage() as s:
 
@@ -102,7 +107,9 @@ def test_an_answers_head_without_end_is_a_502(stage: Any, head: bytes) -> None:
     asyncio.run(scenario())
 
 
-def test_informational_answers_are_swallowed_however_they_are_cut(stage: Any) -> None:
+def test_informational_answers_pass_however_they_are_cut(stage: Any) -> None:
+    """[B5] Byte by byte as well."""
+
     async def scenario() -> None:
         async with stage() as s:
 
@@ -115,7 +122,11 @@ def test_informational_answers_are_swallowed_however_they_are_cut(stage: Any) ->
                 return True
 
             s.primary.scripts[b"/items/1"] = dripping
-            answer = await s.ask("/items/1")
-            assert (answer.status, answer.body) == (200, b"ok")
+            raw = (await s.ask("/items/1")).raw
+            assert (
+                raw.count(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+                == 1
+            )
+            assert raw.endswith(b"\r\n\r\nok")
 
     asyncio.run(scenario())

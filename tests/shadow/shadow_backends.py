@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ class Seen:
     headers: list[tuple[bytes, bytes]]
     body: bytes
     at: float
+    head: bytes = b""
+    """All of it, to the blank line."""
 
     def header(self, name: bytes) -> bytes | None:
         return next((value for key, value in self.headers if key.lower() == name), None)
@@ -32,6 +36,11 @@ class Backend:
 
     url: str
     seen: list[Seen] = field(default_factory=list)
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
+    """The connections that are open now."""
+    connections: int = 0
+    """All that were ever accepted."""
+    most_open: int = 0
 
 
 def answer(status: int = 200, body: bytes = b"{}", headers: list[tuple[str, str]] | None = None, head: bool = False) -> bytes:
@@ -55,22 +64,54 @@ async def _one(reader: asyncio.StreamReader) -> Seen | None:
         return None
     first, *rest = head[:-4].split(b"\r\n")
     method, target, _ = first.split(b" ", 2)
-    headers = [(name, value.strip()) for name, _, value in (line.partition(b":") for line in rest)]
+    headers = [(name, value.strip(b" \t")) for name, _, value in (line.partition(b":") for line in rest)]
     length = next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
     body = await reader.readexactly(length) if length else b""
-    return Seen(method.decode(), target, headers, body, asyncio.get_running_loop().time())
+    return Seen(method.decode("latin-1"), target, headers, body, asyncio.get_running_loop().time(), head)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def backend(act: Act) -> AsyncIterator[Backend]:
-    """A backend that runs `act` for each request, keep-alive as in life."""
+async def listening(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """The URL of a server that runs `serve` for each connection; all of them are closed at the end."""
     tasks: set[asyncio.Task[None]] = set()
-    made = Backend("")
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def kept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        try:
+            await serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            tasks.discard(task)
+            writer.transport.abort()
+
+    server = await asyncio.start_server(kept, "127.0.0.1", 0, ssl=tls, backlog=1000, limit=1 << 20)
+    try:
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in list(tasks):
+            task.cancel()
+        if tasks:
+            await asyncio.wait(list(tasks), timeout=5)
+        for _ in range(3):  # so that what was aborted is closed before the loop is
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def backend(act: Act, tls: ssl.SSLContext | None = None) -> AsyncIterator[Backend]:
+    """A backend that runs `act` for each request, keep-alive as in life."""
+    made = Backend("")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.open.add(writer)
+        made.connections += 1
+        made.most_open = max(made.most_open, len(made.open))
         try:
             while (seen := await _one(reader)) is not None:
                 made.seen.append(seen)
@@ -78,22 +119,11 @@ async def backend(act: Act) -> AsyncIterator[Backend]:
                 await writer.drain()
                 if writer.is_closing():
                     return
-        except (ConnectionError, asyncio.CancelledError):
-            pass
         finally:
-            tasks.discard(task)
-            writer.transport.abort()
+            made.open.discard(writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(serve, tls) as made.url:
         yield made
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(list(tasks), timeout=5)
 
 
 def always(data: bytes) -> Act:
@@ -108,3 +138,14 @@ def by(choose: Callable[[Seen], bytes]) -> Act:
         writer.write(choose(seen))
 
     return act
+
+
+ESTABLISHED = 1
+
+
+async def hang(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    """Never answers; ends with the connection."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    while connection.fileno() >= 0 and connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == bytes((ESTABLISHED,)):
+        await asyncio.sleep(0.01)
+    writer.transport.abort()

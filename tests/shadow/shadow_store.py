@@ -18,6 +18,7 @@ class ListStore:
         self.batches: list[Batch] = []
         self.tokens: set[tuple[str, int]] = set()
         self.down = False
+        self.full = False
         self.lose_answer = False
         self.refuse: str | None = None
         self.calls = 0
@@ -33,7 +34,9 @@ class ListStore:
         if self.down:
             raise StoreError("the store is down")
         if self.refuse and any(self.refuse in item.client and item.reason == "match" for item in batch.ended):
-            raise StoreError("the store does not like this batch")
+            raise StoreError("the store does not like this batch", about_data=True)
+        if self.full and batch != Batch():
+            raise StoreError("the disk is full")
         if token is None or token not in self.tokens:
             self.batches.append(batch)
             if token is not None:

@@ -8,6 +8,7 @@ import time
 from shadow.bridge import Bridge
 from shadow.lane_keys import LaneKeys
 from shadow.token_map import TokenMap
+from shadow.tokens import answer_tokens
 from traffic.message import Exchange, Headers, Request, Response, Side
 
 JSON: Headers = ((b"content-type", b"application/json"),)
@@ -15,7 +16,7 @@ JSON: Headers = ((b"content-type", b"application/json"),)
 
 def learnt(primary: Response, candidate: Response) -> Bridge:
     bridge = Bridge()
-    bridge.learn(primary, candidate, primary.body, candidate.body)
+    bridge.learn(Side.PRIMARY, answer_tokens(primary, primary.body), candidate, candidate.body)
     return bridge
 
 
@@ -89,16 +90,17 @@ def test_learnt_token_cannot_smuggle_a_header() -> None:
     assert bridge.rewrite(request, Side.CANDIDATE) == request
 
 
-def exchange(client: str, headers: Headers = (), live: Response | None = None) -> Exchange:
-    return Exchange("b", 1, "GET /", client, Side.PRIMARY, 0.0, 1.0, Request("GET", b"/", headers), live or Response(200))
+def exchange(client: str, headers: Headers = ()) -> Exchange:
+    return Exchange("b", 1, "GET /", client, Side.PRIMARY, 0.0, 1.0, Request("GET", b"/", headers), Response(200))
 
 
 def test_follower_of_a_login_is_in_the_lane_of_the_login() -> None:
     keys = LaneKeys()
     body = b'{"token": "secret-token"}'
-    login = keys.lane(exchange("a-address", live=Response(200, JSON, body)), body)
-    follower = keys.lane(exchange("u-other", ((b"authorization", b"Token secret-token"),)), None)
-    stranger = keys.lane(exchange("u-third", ((b"authorization", b"Token else-token"),)), None)
+    issued = answer_tokens(Response(200, JSON, body), body)
+    login = keys.lane(exchange("a-address"), issued)
+    follower = keys.lane(exchange("u-other", ((b"authorization", b"Token secret-token"),)), {})
+    stranger = keys.lane(exchange("u-third", ((b"authorization", b"Token else-token"),)), {})
     assert login == follower == "a-address"
     assert stranger != login
 
@@ -106,13 +108,13 @@ def test_follower_of_a_login_is_in_the_lane_of_the_login() -> None:
 def test_session_cookie_of_a_login_binds_too_but_a_preference_does_not() -> None:
     keys = LaneKeys()
     live = Response(200, ((b"set-cookie", b"sessionid=s-123456; Path=/"), (b"set-cookie", b"theme=darkdark")))
-    lane = keys.lane(exchange("a-address", live=live), None)
-    assert keys.lane(exchange("x", ((b"cookie", b"sessionid=s-123456"),)), None) == lane
-    assert keys.lane(exchange("y", ((b"cookie", b"theme=darkdark"),)), None) == "y"
+    lane = keys.lane(exchange("a-address"), answer_tokens(live, None))
+    assert keys.lane(exchange("x", ((b"cookie", b"sessionid=s-123456"),)), {}) == lane
+    assert keys.lane(exchange("y", ((b"cookie", b"theme=darkdark"),)), {}) == "y"
 
 
 def test_lane_key_holds_no_credential() -> None:
-    assert "secret" not in LaneKeys().lane(exchange("x", ((b"authorization", b"Token secret-token"),)), None)
+    assert "secret" not in LaneKeys().lane(exchange("x", ((b"authorization", b"Token secret-token"),)), {})
 
 
 def test_long_cookie_without_a_value_is_no_work() -> None:

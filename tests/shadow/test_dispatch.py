@@ -6,52 +6,26 @@ import asyncio
 import gzip
 import logging
 import time
-from collections.abc import Callable
 
 import pytest
-from shadow_backends import Act, Backend, Seen, always, answer, backend
+from shadow_backends import Act, Backend, Seen, always, answer, backend, hang
+from shadow_dispatch import HOST, KEY, failure, sent, way
 
-from shadow.breaker import Breaker
-from shadow.dispatch import Dispatch, Dispatched
+from shadow.copy_request import marker_value
+from shadow.dispatch import Dispatched
 from traffic.message import Failure, Request, Response
 from traffic.outcome import Skipped
 
-HOST = (b"Host", b"shop.example")
-
-
-def way(url: str, deadline_s: float = 2.0, max_body: int = 1000, limit: int = 1000) -> Dispatch:
-    return Dispatch(url, b"v1;1;mac", deadline_s, max_body, 4, Breaker(time.monotonic, limit), lambda: "0" * 16)
-
-
-def sent(act: Act, request: Request, check: Callable[[Backend, Dispatched], None] | None = None, **limits: float) -> Dispatched:
-    async def scenario() -> Dispatched:
-        async with backend(act) as server:
-            dispatch = way(server.url, **limits)  # type: ignore[arg-type]
-            try:
-                made = await dispatch.send(request, request.target)
-            finally:
-                await dispatch.close()
-            if check:
-                check(server, made)
-            return made
-
-    return asyncio.run(scenario())
-
-
-def failure(act: Act, **limits: float) -> str:
-    made = sent(act, Request("GET", b"/", (HOST,)), **limits)
-    assert isinstance(made.answer, Failure), made
-    return made.answer.reason
-
 
 def test_raw_target_and_headers_arrive_unchanged_with_nothing_added() -> None:
+    """[R-MIR-1] [R-MIR-2] Raw bytes, in their order; the marker is all that is added."""
     headers = (HOST, (b"X-oDD", b"1"), (b"x-odd", b"\xe4"), (b"Accept-Encoding", b"gzip"))
     request = Request("GET", b"/a//b/../%7e%2F|{}?q=[1]&q=%20", headers)
 
     def check(server: Backend, made: Dispatched) -> None:
         (seen,) = server.seen
         assert seen.target == request.target
-        assert seen.headers == [*headers, (b"X-Paritygate-Shadow", b"v1;1;mac")]
+        assert seen.headers == [*headers, (b"X-Paritygate-Shadow", marker_value(KEY))]
 
     sent(always(answer()), request, check)
 
@@ -77,6 +51,8 @@ def test_answer_is_raw_headers_and_undecoded_body() -> None:
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:1/elsewhere", "http://[bad", "/relative"])
 def test_redirects_are_answers(location: str) -> None:
+    """[T3] [T7] Nobody follows them, wherever they point: the redirect is what is compared."""
+
     def check(server: Backend, made: Dispatched) -> None:
         assert isinstance(made.answer, Response)
         assert made.answer.status == 302
@@ -98,6 +74,7 @@ def test_cookies_of_one_answer_are_not_sent_with_the_next_copy() -> None:
 
 
 def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[T3] A proxy there would get live cookies."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert isinstance(sent(always(answer()), Request("GET", b"/", (HOST,))).answer, Response)
@@ -111,10 +88,6 @@ async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
-async def hang(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(60)
-
-
 async def informational_for_ever(seen: Seen, writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
@@ -124,16 +97,20 @@ async def informational_for_ever(seen: Seen, writer: asyncio.StreamWriter) -> No
 
 @pytest.mark.parametrize("act", [drip, hang, informational_for_ever])
 def test_deadline_is_total_and_not_per_read(act: Act) -> None:
+    """[F-3] [F-4] [T8] A byte now and then buys no time."""
     begun = time.monotonic()
     assert failure(act, deadline_s=0.3) == "timeout"
     assert time.monotonic() - begun < 3
 
 
 def test_body_over_the_limit_is_oversize() -> None:
+    """[F-7] [T8] One byte more is enough."""
     assert failure(always(answer(200, b"x" * 1001)), max_body=1000) == "oversize"
 
 
 def test_endless_chunks_are_oversize_and_bounded() -> None:
+    """[F-7] [T8] No more is read than the limit allows."""
+
     async def endless(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
@@ -170,6 +147,7 @@ async def abort(seen: Seen, writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("act", [close_at_once, close_in_the_body, close_in_a_chunk, abort])
 def test_connection_that_ends_early_is_reset(act: Act) -> None:
+    """[F-5] Never a shorter answer."""
     assert failure(act) == "reset"
 
 
@@ -187,10 +165,13 @@ def test_connection_that_ends_early_is_reset(act: Act) -> None:
     ],
 )
 def test_bytes_that_are_no_http_are_protocol(data: bytes) -> None:
+    """[F-6] [T8] Told apart from a wrong answer."""
     assert failure(always(data)) == "protocol"
 
 
 def test_nobody_listening_is_refused() -> None:
+    """[F-1] Counted as such."""
+
     async def scenario() -> Dispatched:
         async with backend(always(answer())) as server:
             pass
@@ -206,11 +187,13 @@ def test_unsendable_is_skipped_and_nothing_is_sent() -> None:
     def check(server: Backend, made: Dispatched) -> None:
         assert (made.skipped, made.answer, server.seen) == (Skipped.UNSENDABLE, None, [])
 
-    sent(always(answer()), Request("GET", b"/a\x80", (HOST,)), check)
+    sent(always(answer()), Request("GET", b"/a b", (HOST,)), check)
     sent(always(answer()), Request("GET", b"/", (HOST, (b"X", b"a\x00b"))), check)
 
 
 def test_open_breaker_sends_nothing() -> None:
+    """[F-1] What it holds back is counted."""
+
     async def scenario() -> None:
         async with backend(close_at_once) as server:
             dispatch = way(server.url, limit=2)

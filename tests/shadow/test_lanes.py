@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from shadow.lanes import Lanes
+from shadow.slots import Slots
+
+Item = TypeVar("Item")
+
+
+def lanes_of(
+    work: Callable[[Item], Awaitable[None]], abandon: Callable[[Item], object], length: int, in_flight: int
+) -> Lanes[Item]:
+    return Lanes(work, abandon, lambda item: 1, length, Slots(in_flight, 1_000_000))  # type: ignore[arg-type]
 
 
 def test_one_lane_is_in_order_while_others_go_on() -> None:
@@ -17,7 +28,7 @@ def test_one_lane_is_in_order_while_others_go_on() -> None:
                 await gate.wait()
             done.append(item)
 
-        lanes: Lanes[str] = Lanes(work, done.append, 10, 4)
+        lanes = lanes_of(work, done.append, 10, 4)
         for item in ("a0", "a1", "a2", "b0", "b1"):
             assert lanes.offer(item[0], item)
         async with asyncio.timeout(5):
@@ -38,7 +49,7 @@ def test_full_lane_refuses() -> None:
         async def work(item: int) -> None:
             await gate.wait()
 
-        lanes: Lanes[int] = Lanes(work, lambda item: None, 2, 4)
+        lanes = lanes_of(work, lambda item: None, 2, 4)
         assert lanes.offer("a", 0)
         await asyncio.sleep(0)
         assert [lanes.offer("a", n) for n in (1, 2, 3)] == [True, True, False]
@@ -59,7 +70,7 @@ def test_no_more_than_the_ceiling_is_under_way() -> None:
             await asyncio.sleep(0)
             under_way -= 1
 
-        lanes: Lanes[int] = Lanes(work, lambda item: None, 10, 3)
+        lanes = lanes_of(work, lambda item: None, 10, 3)
         for n in range(30):
             lanes.offer(str(n), n)
         await lanes.drain(5)
@@ -78,7 +89,7 @@ def test_drain_settles_every_item_once_however_it_stands() -> None:
             finally:
                 settled.append(item)
 
-        lanes: Lanes[int] = Lanes(work, settled.append, 10, 2)
+        lanes = lanes_of(work, settled.append, 10, 2)
         for n in range(12):
             lanes.offer(str(n % 4), n)
         await lanes.drain(0.05)
@@ -94,7 +105,7 @@ def test_drain_settles_lanes_that_never_took_a_step() -> None:
         async def work(item: int) -> None:
             settled.append(item)
 
-        lanes: Lanes[int] = Lanes(work, settled.append, 10, 2)
+        lanes = lanes_of(work, settled.append, 10, 2)
         lanes.offer("a", 1)
         lanes.offer("b", 2)
         await lanes.drain(0)

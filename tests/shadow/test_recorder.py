@@ -170,6 +170,32 @@ def test_one_end_that_the_store_refuses_costs_only_its_own_detail() -> None:
     asyncio.run(scenario())
 
 
+def test_full_disk_is_not_taken_for_a_batch_that_the_store_refuses() -> None:
+    """[F-14] An empty batch passes on a full disk: that must not cost the others their detail, nor the opening counts."""
+
+    async def scenario() -> None:
+        store = ListStore()
+        counts = OpeningCounts("boot", "n", {"GET /a": {0: 9}})
+
+        async def openings(boots: set[str]) -> Sequence[OpeningCounts]:
+            return (counts,)
+
+        recorder, held = made(store, openings)
+        for number in range(9):
+            put(recorder, held, end(number))
+        store.full = True
+        for _ in range(30):
+            assert not await recorder.flush()
+        store.full = False
+        while recorder.waiting:
+            await recorder.flush()
+        assert store.reasons() == {"compared:match": 9}
+        assert [batch.openings for batch in store.batches] == [(counts,)]
+        assert held.total == 0
+
+    asyncio.run(scenario())
+
+
 def test_openings_are_read_after_the_ends_were_taken_and_written_when_they_changed() -> None:
     async def scenario() -> None:
         store = ListStore()

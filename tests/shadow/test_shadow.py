@@ -207,12 +207,12 @@ def test_back_pressure_holds_the_proxy_back_and_loses_nothing(tmp_path: Path) ->
 
     async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
         big = ok({"text": "x" * 100_000})
-        for number in range(60):
+        for number in range(150):
             proxy.send(proxy.exchange(big, client=f"c{number}"))
-        await until(lambda: sum(store.reasons().values()) == 60)
+        await until(lambda: sum(store.reasons().values()) == 150)
 
-    reasons = play(tmp_path, always(document({})), candidate, script, mirror={"queue": 2}).reasons()
-    assert sum(reasons.values()) == 60
+    reasons = play(tmp_path, always(document({})), candidate, script, mirror={"max_in_flight": 1}).reasons()
+    assert sum(reasons.values()) == 150
     assert all(reason.startswith("compared:") for reason in reasons)
 
 

@@ -33,6 +33,7 @@ def test_equal_answers_match_and_are_evidence(tmp_path: Path) -> None:
 
 
 def test_copy_is_marked_and_signed(tmp_path: Path) -> None:
+    """[T6] So that a proxy of ours knows it again."""
     seen: list[Seen] = []
 
     def candidate(request: Seen) -> bytes:
@@ -102,14 +103,14 @@ def test_spent_budget_keeps_proven_noise_and_leaves_the_rest_unconfirmed(tmp_pat
         return document({"a": 2 if b"bug" in seen.target else 1, "r": next(numbers)})
 
     async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
-        for number in range(150):
+        for number in range(100):
             proxy.send(proxy.exchange(ok({"a": 1, "r": -number})))
         proxy.send(proxy.exchange(ok({"a": 1, "r": -1}), target=b"/a?bug"))
-        await until(lambda: len(store.ended) == 151)
-        assert 100 <= len(first.seen) < 151, "the budget was never spent"
+        await until(lambda: len(store.ended) == 101)
+        assert 20 <= len(first.seen) < 60, "the budget was never spent"
 
     store = play(tmp_path, by(primary), by(candidate), script)
-    assert [ended.reason for ended in store.ended] == ["noise"] * 150 + ["mismatch"]
+    assert [ended.reason for ended in store.ended] == ["noise"] * 100 + ["mismatch"]
     last = store.ended[-1]
     assert [difference.atom.path for difference in last.differences] == ["$.a"]
     assert last.example is not None
@@ -121,9 +122,9 @@ def test_race_does_not_excuse_a_later_difference_at_its_place(tmp_path: Path) ->
 
     async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
         proxy.send(proxy.exchange(ok({"stock": 5})))
-        for _ in range(140):
+        for _ in range(100):
             proxy.send(proxy.exchange(ok({"stock": 4}), target=b"/a?bug"))
-        await until(lambda: len(store.ended) == 141)
+        await until(lambda: len(store.ended) == 101)
 
     store = play(
         tmp_path,
@@ -131,7 +132,7 @@ def test_race_does_not_excuse_a_later_difference_at_its_place(tmp_path: Path) ->
         by(lambda seen: document({"stock": 3 if b"bug" in seen.target else 4})),
         script,
     )
-    assert [ended.reason for ended in store.ended] == ["raced"] + ["mismatch"] * 140
+    assert [ended.reason for ended in store.ended] == ["raced"] + ["mismatch"] * 100
 
 
 def test_primary_that_throttles_the_second_request_neither_excuses_nor_proves_anything(tmp_path: Path) -> None:
@@ -141,9 +142,9 @@ def test_primary_that_throttles_the_second_request_neither_excuses_nor_proves_an
         for _ in range(5):
             proxy.send(proxy.exchange(ok({"price": 10})))
         await until(lambda: len(store.ended) == 5)
-        for _ in range(140):
+        for _ in range(100):
             proxy.send(proxy.exchange(ok({"price": 10}), target=b"/a?broken"))
-        await until(lambda: len(store.ended) == 145)
+        await until(lambda: len(store.ended) == 105)
 
     store = play(
         tmp_path,
@@ -151,7 +152,7 @@ def test_primary_that_throttles_the_second_request_neither_excuses_nor_proves_an
         by(lambda seen: document({}, 500) if b"broken" in seen.target else document({"price": 99})),
         script,
     )
-    assert [ended.reason for ended in store.ended] == ["mismatch"] * 145
+    assert [ended.reason for ended in store.ended] == ["mismatch"] * 105
 
 
 def test_noise_memory_excuses_no_candidate_that_does_not_answer_again(tmp_path: Path) -> None:
@@ -176,6 +177,8 @@ def test_noise_memory_excuses_no_candidate_that_does_not_answer_again(tmp_path: 
 
 
 def test_writes_are_never_asked_again(tmp_path: Path) -> None:
+    """[T7] One copy each, whatever comes of it."""
+
     async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
         proxy.send(proxy.exchange(ok({"id": 1}, status=201), method="POST", route="POST /a", body=b"{}"))
         await until(lambda: len(store.ended) == 1)
@@ -187,6 +190,8 @@ def test_writes_are_never_asked_again(tmp_path: Path) -> None:
 
 
 def test_write_on_a_route_that_does_not_mirror_writes_is_not_sent(tmp_path: Path) -> None:
+    """[T7] Not by default."""
+
     async def script(proxy: Proxy, store: ListStore, first: Backend, second: Backend, settings: Settings) -> None:
         proxy.send(proxy.exchange(ok({}), method="POST", route="POST /a"))
         await until(lambda: len(store.ended) == 1)
@@ -222,6 +227,8 @@ def test_candidate_without_a_complete_answer_is_candidate_error_and_evidence(tmp
 
 
 def test_slow_candidate_is_a_timeout(tmp_path: Path) -> None:
+    """[F-3] Counted against the candidate."""
+
     async def hang(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -252,11 +259,13 @@ def test_errors_before_the_candidate_named_its_build_belong_to_the_route_s_curre
 
 
 def test_complete_5xx_is_compared(tmp_path: Path) -> None:
+    """[F-6] It is an answer."""
     ended = one(tmp_path, ok({}), always(document({}, 500)), always(document({})))
     assert (ended.ending, ended.reason) == ("compared", "mismatch")
 
 
 def test_gzip_bomb_is_bounded(tmp_path: Path) -> None:
+    """[F-8] [T8] Nothing is said about what was not unfolded."""
     bomb = gzip.compress(b"0" * 60_000_000)
     assert len(bomb) < 1024 * 1024
     ended = one(tmp_path, ok({}), always(answer(200, bomb, [("Content-Encoding", "gzip")])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from store.openings import OVERFLOW, OpeningsError, OpeningsFile, read_openings
+from store.openings import OVERFLOW, OpeningsError, OpeningsFile, named_openings, openings_in, read_openings, spare_folder
 from traffic.ledger import ANSWERS, COPIES, HANDED, SERVED_PRIMARY, build_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,10 +98,73 @@ def test_a_name_outside_the_closed_sets_is_an_error(tmp_path: Path) -> None:
     file.close()
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for the machine's files in memory."""
+    place = tmp_path / "memory"
+    place.mkdir()
+    monkeypatch.setattr("store.openings.SPARE", place)
+    return place
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_not_to_count(tmp_path: Path, memory: Path) -> None:
+    """[F-14] [F-15] The counters go to memory then, and are found there, dead or alive."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(OpeningsError, match="file/state"):
+    state = tmp_path / "file" / "state"
+    file = OpeningsFile.create(state / "openings-b.bin", "b", "n", 1)
+    file.seen("GET /a")
+    assert file.path.is_relative_to(memory)
+    assert file.path.parent.stat().st_mode & 0o777 == 0o700
+    assert openings_in(state) == [file.path] == [named_openings(state, "openings-b.bin")]
+    assert read_openings(file.path)[0].routes == {"GET /a": {0: 1}}
+    file.close()
+
+
+def test_a_folder_and_a_memory_that_cannot_be_written_are_named(tmp_path: Path, memory: Path) -> None:
+    """[F-14] [F-15] Only then there is no proxy, and it is said why."""
+    (tmp_path / "file").write_text("")
+    memory.rmdir()
+    with pytest.raises(OpeningsError, match=r"file/state/o.bin: cannot be made: Not a directory.*nor does memory take it"):
         OpeningsFile.create(tmp_path / "file" / "state" / "o.bin", "b", "n", 1)
+
+
+def test_a_folder_in_memory_that_others_may_write_to_is_not_used(tmp_path: Path, memory: Path) -> None:
+    """Whoever made it first could otherwise make up what a proxy has counted."""
+    (tmp_path / "file").write_text("")
+    state = tmp_path / "file" / "state"
+    spare_folder(state).mkdir()
+    spare_folder(state).chmod(0o777)
+    (spare_folder(state) / "openings-x.bin").write_bytes(b"made up")
+    assert openings_in(state) == []
+    with pytest.raises(OpeningsError, match="is no folder of this user alone"):
+        OpeningsFile.create(state / "openings-b.bin", "b", "n", 1)
+
+
+def test_a_full_disk_costs_no_count_and_new_routes_get_their_rows_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[F-14] Until then they are counted together; the disk is asked once a second at the most."""
+    file = make(tmp_path, routes=1000)
+    asked = []
+
+    def full(*_: int) -> None:
+        asked.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("store.openings.os.posix_fallocate", full)
+        for number in range(200):
+            file.seen(f"GET /{number}")
+            file.seen(f"GET /{number}")
+        assert asked == [1]
+    file.sync()
+    for number in range(200):
+        file.seen(f"GET /{number}")
+    counts = read_openings(file.path)[0].routes
+    assert sum(slots[0] for slots in counts.values()) == 600
+    assert counts["GET /199"] == {0: 1}
+    assert counts["GET /1"] == {0: 3}
+    file.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 10, b"x" * 10_000, b"PGOPEN01" + b"\xff" * 5000])

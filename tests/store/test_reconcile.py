@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import time
 
 import pytest
 
@@ -85,6 +88,38 @@ def test_a_file_that_is_none_of_ours_is_told_and_kept(in_sqlite, tmp_path) -> No
     (said,) = in_sqlite(scenario)
     assert "openings-x.bin" in said
     assert (tmp_path / "openings-x.bin").exists()
+
+
+def test_unfinished_files_of_dead_proxies_are_removed(in_sqlite, tmp_path) -> None:
+    """[F-26] A proxy that dies while it makes its file leaves no file behind; one that is just being made is left alone."""
+
+    async def scenario(store):
+        names = {".openings-old.bin.new": 100.0, ".openings-young.bin.new": 0.0, ".openings-locked.bin.new": 100.0}
+        for name, age in names.items():
+            (tmp_path / name).write_bytes(b"")
+            os.utime(tmp_path / name, (time.time() - age,) * 2)
+        with (tmp_path / ".openings-locked.bin.new").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            await reconcile(store, tmp_path)
+        return sorted(path.name for path in tmp_path.glob(".openings*"))
+
+    assert in_sqlite(scenario) == [".openings-locked.bin.new", ".openings-young.bin.new"]
+
+
+def test_books_that_were_kept_in_memory_are_closed_too(in_sqlite, tmp_path, monkeypatch) -> None:
+    """[F-14] [F-15] The state folder took no file; it may take them again by now."""
+
+    async def scenario(store):
+        monkeypatch.setattr("store.openings.SPARE", tmp_path)
+        state = tmp_path / "state"
+        state.write_text("in the way")
+        proxy(state).close()
+        state.unlink()
+        await reconcile(store, state)
+        return await store.ledgers()
+
+    ledger = in_sqlite(scenario)["GET /x"]
+    assert (ledger.seen, ledger.open, ledger.pending, ledger.refused) == (4, 0, 0, {"proxy_died": 1})
 
 
 def test_a_folder_that_is_not_there_holds_nothing(in_sqlite, tmp_path) -> None:

@@ -80,7 +80,7 @@ def test_ordinary_page_stays_as_it_is(page: str) -> None:
         ("application/yaml", b"api_key: S3CR3T\n"),
         ("application/x-www-form-urlencoded", b'{"password": "S3CR3T"'),
         ("application/octet-stream", '{"password": "S3CR3T"'.encode("utf-16")),
-        ("application/gzip", gzip.compress(b"password=S3CR3T")),
+        ("application/gzip", gzip.compress(b"password=S3CR3T", mtime=0)),
     ],
 )
 def test_what_cannot_be_read_and_names_a_secret_is_withheld(kind: str, body: bytes) -> None:
@@ -149,7 +149,7 @@ def test_path_that_gives_up_on_depth_withholds_the_body() -> None:
 )
 def test_hostile_page_costs_linear_time(piece: bytes) -> None:
     body = piece * (200_000 // len(piece))
-    begun = time.perf_counter()
+    begun = time.process_time()
     REDACTOR.body(HTML, body)
     REDACTOR.body((), body)
-    assert time.perf_counter() - begun < 8
+    assert time.process_time() - begun < 8

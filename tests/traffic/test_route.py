@@ -126,3 +126,10 @@ def test_sibling_that_writes_never_lets_another_method_be_mirrored() -> None:
     match = table.match("DELETE", b"/w")
     assert match.route is not None
     assert match.route.mirror is None
+
+
+def test_a_candidate_path_may_use_its_own_names_for_the_parameters_of_an_imported_route() -> None:
+    """The URLconf says `pk`, the file `id`: they are one route, and both know where it leads."""
+    table = RouteTable([Route("GET", "/items/{pk}/{n}"), Route("GET", "/items/{id}/{pk}", "/things/{pk}/of/{id}")])
+    match = table.match("GET", b"/items/3/4")
+    assert (match.label, match.candidate_path()) == ("GET /items/{pk}/{n}", b"/things/4/of/3")

@@ -8,9 +8,23 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+from proxy.lines import Lines, LinesHandler
+
+_lines: Lines | None = None
+
+
+def announce(text: str) -> None:
+    """A line for people among the logs, on stderr. After `configure_logs`; like a log line it never waits and never fails."""
+    if _lines is not None:
+        _lines.put(text)
+
 
 def configure_logs() -> None:
-    """Sends structlog's and the standard library's records through one formatter to stderr."""
+    """Sends structlog's and the standard library's records through one formatter to stderr, which may be as slow as it likes.
+
+    The last lines are written by `logging.shutdown`, which runs at exit; whoever leaves by os._exit calls it first.
+    """
+    global _lines
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -29,7 +43,8 @@ def configure_logs() -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    _lines = Lines(sys.stderr.fileno())
+    handler = LinesHandler(_lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last], foreign_pre_chain=shared
@@ -38,5 +53,6 @@ def configure_logs() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for chatty in ("httpx", "httpcore", "alembic", "uvicorn.access"):
+    for chatty in ("httpx", "httpcore", "alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of every client that vanishes while it is answered
