@@ -15,6 +15,8 @@ from faults_stage import Stage, until
 from store.tasks import spawn
 
 VICTIMS = ("worker", "parent", "shadow", "proxy", "everything")
+SEED = 5
+"""Its first two victims are the shadow and everything."""
 
 
 class Killer:
@@ -59,7 +61,9 @@ async def sums_hold(stage: Stage) -> None:
         await asyncio.sleep(0.3)
 
 
-@pytest.mark.parametrize(("cycles", "seed"), [(4, 1), *(pytest.param(50, seed, marks=pytest.mark.soak) for seed in range(4))])
+@pytest.mark.parametrize(
+    ("cycles", "seed"), [(2, SEED), *(pytest.param(50, seed, marks=pytest.mark.soak) for seed in range(4))]
+)
 @pytest.mark.timeout(900)
 def test_random_kills(stage: Stage, runner: asyncio.Runner, cycles: int, seed: int) -> None:
     """[F-17] [F-18] [F-26] Random kills of worker, parent, shadow, proxy and all of them, with requests open at any moment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from faults_audit import ASKED, Audit
 from faults_load import Load, offer
 from faults_stage import Stage
@@ -45,6 +46,7 @@ def test_reads_fall_back(stage: Stage, runner: asyncio.Runner) -> None:
     runner.run(scenario())
 
 
+@pytest.mark.soak
 def test_canary_of_some_clients(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-12] The same in a canary of a third of the clients; the others were never exposed."""
 
@@ -89,6 +91,7 @@ def test_writes_are_never_replayed(stage: Stage, runner: asyncio.Runner) -> None
     runner.run(scenario())
 
 
+@pytest.mark.soak
 def test_what_was_decided_survives_everything(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-12] [F-18] kill -9 of all processes after a roll-back: the new ones keep the route with the primary; a good route stays moved."""
 

@@ -63,6 +63,7 @@ def test_idle_connections(stage: Stage, runner: asyncio.Runner, count: int) -> N
     runner.run(scenario())
 
 
+@pytest.mark.soak
 def test_descriptors_that_run_out(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-23] More clients than descriptors: those inside are served, the proxy does not spin, and takes others in when there is room."""
 

@@ -35,7 +35,8 @@ def full_pipe() -> Iterator[Path]:
     os.close(reading)
 
 
-@pytest.mark.parametrize("place", [pytest.param(full_disk, marks=pytest.mark.soak), full_pipe])
+@pytest.mark.soak
+@pytest.mark.parametrize("place", [full_disk, full_pipe])
 def test_logs_that_nobody_takes(place) -> None:
     """[F-14] With the disk of the logs full, or their pipe: both processes start, work, meet an outage, and end as ever."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))

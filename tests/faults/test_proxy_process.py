@@ -63,6 +63,7 @@ def test_sigterm_in_flight(stage: Stage, runner: asyncio.Runner, terms: int) -> 
     runner.run(scenario())
 
 
+@pytest.mark.soak
 def test_killed_proxy(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-18] kill -9 under load: only what was open fails, a new one listens, the old one's books are closed exactly."""
 

@@ -35,6 +35,7 @@ def test_decisions_that_change_all_the_time(stage: Stage, runner: asyncio.Runner
     runner.run(scenario())
 
 
+@pytest.mark.soak
 def test_configuration_that_turns_into_nonsense(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-28] A half-written configuration: running parts keep theirs, a worker that dies is replaced with the old one, a new shadow
     refuses to start and says why; the file mended, all that waited is judged."""

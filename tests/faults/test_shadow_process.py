@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from faults_audit import assert_clients_fine
 from faults_play import SLOWEST_S, during, resumed
 from faults_stage import Stage
@@ -15,6 +16,7 @@ HELD = 1000 + 400
 """What one kill may cost: `mirror.queue` exchanges that the shadow has taken in, and what fits into the socket's buffer."""
 
 
+@pytest.mark.soak
 def test_killed_shadow(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-17] kill -9 and a new one, again and again: only what the dead one held is lost, and it is counted; the rest is judged."""
 
@@ -66,10 +68,10 @@ def test_shadow_that_never_gets_up(stage: Stage, runner: asyncio.Runner) -> None
         return sum(path.stat().st_blocks * 512 for path in _files(stage.folder))
 
     async def loop() -> None:
-        for _ in range(4):
+        for _ in range(3):
             await stage.shadow.kill()
             stage.shadow.start()
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.3)
         await stage.shadow_ready()
 
     async def scenario() -> None:

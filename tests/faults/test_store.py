@@ -90,6 +90,7 @@ def test_disk_full(stage: Stage, disk: Path, runner: asyncio.Runner) -> None:
     runner.run(scenario())
 
 
+@pytest.mark.soak
 def test_writes_refused(stage: Stage, runner: asyncio.Runner) -> None:
     """[F-14] [F-15] The same where the process may not write any more (a quota, a read-only file system)."""
 
