@@ -151,7 +151,6 @@ class Stage:
         self.proxy = Part("proxy", self.config, folder / "proxy.log")
         self.shadow = Part("shadow", self.config, folder / "shadow.log")
         self.settings: Settings
-        self._seq = 0
 
     async def start(self, candidate: str = "ok") -> None:
         await self.primary.start()
@@ -292,16 +291,20 @@ class Stage:
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
-    def decision(self, route: str, weight_bp: int, state: State = State.CUTOVER, lease_s: float | None = None) -> Decision:
-        self._seq += 1
-        now = time.time()
-        lease = now + lease_s if lease_s is not None else None
-        made = Decision(route, self._seq, state, "e", weight_bp, "salt", now, lease, "ann", "test")
-        return signed.sign(made, read_key(self.settings.key_path))
-
-    async def decide(self, route: str, weight_bp: int, **more: Any) -> None:
-        answer = await self.admin("POST", "/decisions", content=signed.encode(self.decision(route, weight_bp, **more)))
-        assert answer.status_code == 200, answer.text
+    async def decide(self, route: str, weight_bp: int, state: State = State.CUTOVER, lease_s: float | None = None) -> None:
+        """Has the proxy enforce a decision; newer than what is in force, which may be the shadow's own (an alarm that it recorded)."""
+        for _ in range(3):
+            enforced = (await self.admin("GET", "/decisions")).json()["decisions"]
+            now = time.time()
+            seq = 1 + max((found["seq"] for found in enforced if found["route"] == route), default=0)
+            lease = now + lease_s if lease_s is not None else None
+            made = signed.sign(
+                Decision(route, seq, state, "e", weight_bp, "salt", now, lease, "ann", "test"), read_key(self.settings.key_path)
+            )
+            answer = await self.admin("POST", "/decisions", content=signed.encode(made))
+            if answer.status_code == 200:
+                return
+        raise AssertionError(answer.text)
 
     def faults(self) -> list[str]:
         """Lines of the parts' logs that tell of a fault of our own."""
