@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from store.tasks import spawn
-from traffic.codec import Alarm, CodecError, FrameReader, Hello, encode
+from traffic.codec import Alarm, CodecError, FrameReader, Hello, Leaving, encode
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bodies and headers that may wait at once, whatever `mirror.queue` says."""
@@ -46,10 +45,11 @@ class HandOff:
         self._hello = hello
         self._sent = sent
         self._on_alarm = on_alarm
-        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._waiting: deque[tuple[str, Sequence[bytes], int]] = deque()
         self._bytes = 0
-        self._wake = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._transport: asyncio.WriteTransport | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self._blocked = asyncio.Event()
         self._emptied = asyncio.Event()
         self._emptied.set()
         self._flushing = False
@@ -65,17 +65,20 @@ class HandOff:
         """Whether nothing more would be taken; asked before a frame is made."""
         return len(self._waiting) >= self._limit
 
-    def offer(self, route: str, frame: bytes) -> bool:
+    def offer(self, route: str, frame: Sequence[bytes]) -> bool:
         """Takes an exchange's frame to send it soon; False, at once, when there is no room. Never waits, never raises."""
-        if self.full or (self._waiting and self._bytes + len(frame) > MAX_BYTES):
+        waiting, added = self._waiting, sum(map(len, frame))
+        size = self._bytes + added
+        if len(waiting) >= self._limit or (waiting and size > MAX_BYTES):
             return False
-        self._waiting.append((route, frame))
-        self._bytes += len(frame)
-        if len(self._waiting) == 1:
+        waiting.append((route, frame, added))
+        self._bytes = size
+        if len(waiting) == 1:
             self._emptied.clear()
-            self._wake.set()
-        if self._bytes >= BATCH_BYTES:
-            self._hurry.set()
+            if self._transport is not None:
+                self._due = asyncio.get_running_loop().call_later(0.0 if self._flushing else GATHER_S, self._push)
+        if size >= BATCH_BYTES > size - added:
+            self._push()
         return True
 
     async def run(self) -> None:
@@ -108,7 +111,7 @@ class HandOff:
     async def flush(self, deadline_s: float) -> bool:
         """Sends what waits without gathering from now on, and waits until it has been sent; False when that took too long."""
         self._flushing = True
-        self._hurry.set()
+        self._push()
         try:
             async with asyncio.timeout(deadline_s):
                 await self._emptied.wait()
@@ -117,45 +120,61 @@ class HandOff:
         return True
 
     async def _send(self, writer: asyncio.StreamWriter, listening: asyncio.Task[None]) -> None:
-        listening.add_done_callback(lambda _: self._wake.set())
+        """Until the connection ends. Only here it is waited for: `_push` sends as long as the kernel takes it at once."""
+        listening.add_done_callback(lambda _: self._blocked.set())
         writer.transport.set_write_buffer_limits(high=0)  # what was written is with the kernel, and survives our end
-        await self._write(writer, encode(self._hello()))
-        while not listening.done():
-            batch: list[bytes] = []
-            size = 0
-            while self._waiting and size < BATCH_BYTES:
-                route, frame = self._waiting.popleft()
-                self._bytes -= len(frame)
-                self._sent(route)
-                batch.append(frame)
-                size += len(frame)
-            if size:
-                await self._write(writer, b"".join(batch))
-                continue
+        writer.write(encode(self._hello()))
+        self._transport = writer.transport
+        try:
+            while not listening.done():
+                async with asyncio.timeout(STALL_S):
+                    await writer.drain()
+                self._blocked.clear()
+                self._push()
+                await self._blocked.wait()
+        finally:
+            self._transport = None
+
+    def _push(self) -> None:
+        """Sends what waits, until the kernel takes no more; the task then waits for it."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        try:
+            while self._waiting and not transport.get_write_buffer_size():
+                # Not `writelines`: until Python 3.13.1 it fills its buffer without end (CPython's gh-127655).
+                transport.write(b"".join(self._batch()))
+        except Exception:  # whatever it was, the live path goes on
+            _log.exception("the hand-off failed and connects anew")
+            transport.abort()
+        if transport.get_write_buffer_size():
+            self._blocked.set()
+        elif not self._waiting:
             self._emptied.set()
-            self._wake.clear()
-            await self._wake.wait()
-            await self._gather()
 
-    async def _gather(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GATHER_S):
-                await self._hurry.wait()
-        if not self._flushing:
-            self._hurry.clear()
-
-    async def _write(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        writer.write(data)
-        async with asyncio.timeout(STALL_S):
-            await writer.drain()
+    def _batch(self) -> list[bytes]:
+        batch: list[bytes] = []
+        size = 0
+        while self._waiting and size < BATCH_BYTES:
+            route, frame, length = self._waiting.popleft()
+            self._bytes -= length
+            self._sent(route)
+            batch += frame
+            size += length
+        return batch
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        """Reads what the shadow says until it ends; what is no frame of ours ends it too."""
+        """Reads what the shadow says until it ends or leaves; what is no frame of ours ends it too."""
         frames = FrameReader()
         try:
             while data := await reader.read(65536):
                 for message in frames.feed(data):
                     if isinstance(message, Alarm):
                         self._on_alarm(message)
+                    elif isinstance(message, Leaving):
+                        return
         except (OSError, CodecError):
             return

@@ -20,7 +20,7 @@ from proxy.live_flow import LiveFlow
 from proxy.routing import Backend
 from settings.model import Settings
 from store.openings import OpeningsFile
-from traffic.codec import MAX_FRAME, Alarm, CodecError, Hello, exchange_frame
+from traffic.codec import MAX_FRAME, Alarm, CodecError, ExchangePacker, Hello
 from traffic.ledger import HANDED, SERVED_CANDIDATE, SERVED_PRIMARY
 from traffic.message import Side
 from traffic.outcome import Refused, Skipped
@@ -82,6 +82,7 @@ class LivePath:
         self.draining = False
         self.open: dict[int, LiveFlow] = {}
         self._seq = itertools.count(1)
+        self._pack = ExchangePacker().pack
 
     def begin(self, live: LiveFlow) -> None:
         """Counts a request as seen; from here on it is open until `served` or `refused`."""
@@ -179,7 +180,7 @@ class LivePath:
         body = live.request_tee.body() if live.request_tee is not None else b""
         answer = live.answer_tee.body() if live.answer_tee is not None else b""
         try:
-            frame = exchange_frame(
+            frame = self._pack(
                 self.identity.boot,
                 next(self._seq),
                 live.label,

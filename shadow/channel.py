@@ -15,13 +15,15 @@ import structlog
 
 from shadow.errors import ShadowError
 from shadow.faults import place_of
-from traffic.codec import Alarm, CodecError, FrameReader, Hello, encode
+from traffic.codec import Alarm, CodecError, FrameReader, Hello, Leaving, encode
 from traffic.message import Exchange
 
 log = structlog.get_logger("paritygate.shadow")
 
 READ_BYTES = 64 * 1024
 PROBE_S = 1.0
+FAREWELL_S = 1.0
+"""How long a proxy may take to stop sending. What it sent and nobody read is lost, and counted so."""
 MAX_UNSENT = 1024 * 1024
 
 
@@ -184,12 +186,16 @@ class Channel:
             await connection.closed.wait()
 
     async def close(self) -> None:
-        """Stops listening and reading. The lock stays until `release`."""
+        """Stops listening, asks the proxies to send no more, reads what they have sent, within a second. The lock stays until `release`."""
         self._closing = True
         if self._server is not None:
             self._server.close()
         for _ in range(3):  # what was accepted in this turn of the loop gets its reader in the next ones
             await asyncio.sleep(0)
+        for connection in self.connections:
+            connection.writer.write(encode(Leaving()))
+        if self._readers:
+            await asyncio.wait(list(self._readers), timeout=FAREWELL_S)
         for task in list(self._readers):
             task.cancel()
         if self._readers:

@@ -28,6 +28,11 @@ FLUSH_S = 0.25
 FLUSH_ENDS = 200
 MAX_BATCH = 1_000
 MAX_BACKLOG = 20_000
+MOST_UNWRITTEN = 4_000
+"""Ends that may wait for a store that works before no more exchanges are taken in: what the proxies then drop is cheaper than what
+is judged and lost."""
+HANGING_S = 1.0
+"""A write that takes longer is an outage: judging goes on, since alarms depend on it."""
 MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 MAX_FINDINGS = 2_000
 MAX_SAMPLES = 1_000
@@ -71,6 +76,7 @@ class Recorder:
         self._written_openings: dict[str, OpeningCounts] = {}
         self._openings_due = 0.0
         self._due = asyncio.Event()
+        self._tried = asyncio.Event()
         self._closing = asyncio.Event()
         self._failing = False
         self.commit = asyncio.Lock()
@@ -123,6 +129,16 @@ class Recorder:
         """Ends that are not committed yet."""
         return len(self._backlog) + sum(self._overflow.values()) + sum(len(p.batch.ended) for p in self._prepared)
 
+    async def room(self) -> None:
+        """Waits while a store that works is behind; not for one that fails."""
+        while len(self._backlog) >= MOST_UNWRITTEN and not (self._failing or self._closing.is_set()):
+            self._tried.clear()
+            try:
+                async with asyncio.timeout(HANGING_S):
+                    await self._tried.wait()
+            except TimeoutError:
+                return
+
     @property
     def uncertain(self) -> bool:
         """Whether a batch failed in a way that leaves open if it was committed; meaningful while `commit` is held."""
@@ -153,6 +169,7 @@ class Recorder:
         """
         self._closing.set()
         self._due.set()
+        self._tried.set()
         self._openings_due = 0.0
         try:
             async with asyncio.timeout(deadline_s):
@@ -236,6 +253,12 @@ class Recorder:
         self._prepared.append(_Prepared(batch, (self._writer, next(self._numbers))))
 
     async def _write(self, prepared: _Prepared) -> bool:
+        try:
+            return await self._try(prepared)
+        finally:
+            self._tried.set()
+
+    async def _try(self, prepared: _Prepared) -> bool:
         try:
             await self._store.write(prepared.batch, self._keep, prepared.token)
         except Exception as error:

@@ -146,7 +146,7 @@ class Shadow:
             clock,
             HeldCeilings(max(LEAST_HELD, HELD_PER_SLOT * mirror.max_in_flight), mirror.max_in_flight),
         )
-        self._channel = Channel(settings.channel_path, self._greet, self._worker.accept, self._worker.room, self._gone)
+        self._channel = Channel(settings.channel_path, self._greet, self._worker.accept, self._room, self._gone)
         self._beside: list[asyncio.Task[None]] = []
 
     @property
@@ -166,6 +166,10 @@ class Shadow:
 
     async def _greet(self, connection: Connection) -> None:
         await self._reconciliation.greet(connection, self._channel, self._recorder)
+
+    async def _room(self) -> None:
+        await self._worker.room()
+        await self._recorder.room()
 
     def _gone(self, connection: Connection) -> None:
         if connection.hello is not None:
@@ -200,9 +204,9 @@ class Shadow:
                 outage.failed(error)
 
     async def stop(self) -> None:
-        """Reads no more, finishes or loses (counted) what is under way, writes it, and only then frees the channel."""
-        await self._channel.close()
+        """Reads what was sent and no more, finishes or loses (counted) what is under way, writes it, and only then frees the channel."""
         self._again.close()
+        await self._channel.close()
         await self._worker.drain(self._timeout + DRAIN_EXTRA_S)
         await self._reconciliation.close()
         await self._alarms.close(LAST_FLUSH_S)

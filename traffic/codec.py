@@ -1,11 +1,13 @@
 """The hand-off's wire format: msgpack frames between proxy and shadow, in both directions.
 
-A frame is a 4-byte big-endian length and a msgpack array `[kind, ...fields]`. Decoding trusts nothing: sizes are bounded,
-shapes are checked, and everything unexpected raises CodecError. Each end owns its socket; nothing here does IO.
+A frame is the length of what follows, the length of its head (both 4 bytes, big-endian), the head, which is a msgpack array
+`[kind, ...fields]`, and bodies as they are, whose lengths the head gives. Decoding trusts nothing: sizes are bounded, shapes are
+checked, and everything unexpected raises CodecError. Each end owns its socket; nothing here does IO.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +16,8 @@ import msgpack
 from traffic.message import Exchange, Headers, Request, Response, Side
 
 MAX_FRAME = 64 * 1024 * 1024
-_HELLO, _EXCHANGE, _ALARM = 1, 2, 3
+_LENGTHS = struct.Struct(">II")
+_HELLO, _EXCHANGE, _ALARM, _LEAVING = 1, 2, 3, 4
 
 
 class CodecError(ValueError):
@@ -39,7 +42,12 @@ class Alarm:
     reason: str
 
 
-Message = Hello | Exchange | Alarm
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The shadow is about to end: the proxy sends no more and closes; what it has sent until then is still read."""
+
+
+Message = Hello | Exchange | Alarm | Leaving
 
 
 def encode(message: Message) -> bytes:
@@ -48,45 +56,72 @@ def encode(message: Message) -> bytes:
         q, r = message.request, message.live
         request, live = (q.method, q.target, q.headers, q.body), (r.status, r.headers, r.body, r.truncated)
         about = (message.boot, message.seq, message.route, message.client, message.live_side.value)
-        return exchange_frame(*about, message.started, message.live_ms, request, live)
+        return b"".join(ExchangePacker().pack(*about, message.started, message.live_ms, request, live))
     if isinstance(message, Hello):
-        return _frame([_HELLO, message.boot, message.node, message.openings, dict(message.sent)])
-    return _frame([_ALARM, message.route, message.reason])
+        fields = [_HELLO, message.boot, message.node, message.openings, dict(message.sent)]
+    elif isinstance(message, Leaving):
+        fields = [_LEAVING]
+    else:
+        fields = [_ALARM, message.route, message.reason]
+    return _frame(msgpack.Packer(), fields, 0)
 
 
-def exchange_frame(
-    boot: str,
-    seq: int,
-    route: str,
-    client: str,
-    side: str,
-    started: float,
-    live_ms: float,
-    request: tuple[str, bytes, Headers, bytes],
-    live: tuple[int, Headers, bytes, bool],
-) -> bytes:
-    """The frame of an exchange from the fields of traffic.message's Exchange, Request and Response, in their order, without making
-    them: the live path makes thousands a second. Raises CodecError."""
-    return _frame((_EXCHANGE, boot, seq, route, client, side, started, live_ms, request, live))
+class ExchangePacker:
+    """Makes the frames of exchanges, one after the other; for the live path, which makes thousands a second."""
+
+    def __init__(self) -> None:
+        self._packer = msgpack.Packer()
+
+    def pack(
+        self,
+        boot: str,
+        seq: int,
+        route: str,
+        client: str,
+        side: str,
+        started: float,
+        live_ms: float,
+        request: tuple[str, bytes, Headers, bytes],
+        live: tuple[int, Headers, bytes, bool],
+    ) -> tuple[bytes, ...]:
+        """An exchange's frame in pieces, the bodies as they were given, from the fields of traffic.message's Exchange, Request and
+        Response in their order, without making them. Raises CodecError."""
+        method, target, asked, sent = request
+        status, headers, got, truncated = live
+        about = (_EXCHANGE, boot, seq, route, client, side, started, live_ms)
+        fields = (*about, (method, target, asked, len(sent)), (status, headers, len(got), truncated))
+        try:
+            head = _frame(self._packer, fields, len(sent) + len(got))
+        except CodecError:
+            self._packer = msgpack.Packer()  # what it had begun is still in it
+            raise
+        if sent:
+            return (head, sent, got)
+        return (head, got) if got else (head,)
 
 
-def _frame(fields: Sequence[object]) -> bytes:
+def _frame(packer: msgpack.Packer, fields: Sequence[object], bodies: int) -> bytes:
     try:
-        payload: bytes = msgpack.packb(fields, use_bin_type=True)
-    except Exception as error:  # an integer of more than 64 bits, text that is no Unicode, a body over msgpack's own limit
+        head: bytes = packer.pack(fields)
+    except Exception as error:  # an integer of more than 64 bits, text that is no Unicode
         raise CodecError(f"no frame can hold this message: {type(error).__name__}") from error
-    if len(payload) > MAX_FRAME:
-        raise CodecError(f"a frame of {len(payload)} bytes is over the limit of {MAX_FRAME}")
-    return len(payload).to_bytes(4, "big") + payload
+    length = 4 + len(head) + bodies
+    if length > MAX_FRAME:
+        raise CodecError(f"a frame of {length} bytes is over the limit of {MAX_FRAME}")
+    return _LENGTHS.pack(length, len(head)) + head
 
 
 def decode(payload: bytes) -> Message:
-    """The message of one frame's payload. Raises CodecError."""
+    """The message of one frame, its first length taken off. Raises CodecError."""
     try:
-        fields = msgpack.unpackb(payload, raw=False, use_list=False, strict_map_key=True)
+        begin = 4 + int.from_bytes(payload[:4], "big")
+        fields = msgpack.unpackb(payload[4:begin], raw=False, use_list=False, strict_map_key=True)
         kind = fields[0]
         if kind == _EXCHANGE:
             _, boot, seq, route, client, side, started, live_ms, request, response = fields
+            middle = begin + _length(request[3])
+            if middle + _length(response[2]) != len(payload):
+                raise CodecError("the bodies are not as long as their frame's head says")
             return Exchange(
                 _text(boot),
                 _integer(seq),
@@ -95,8 +130,8 @@ def decode(payload: bytes) -> Message:
                 Side(side),
                 float(started),
                 float(live_ms),
-                Request(_text(request[0]), _raw(request[1]), _pairs(request[2]), _raw(request[3])),
-                Response(_integer(response[0]), _pairs(response[1]), _raw(response[2]), bool(response[3])),
+                Request(_text(request[0]), _raw(request[1]), _pairs(request[2]), payload[begin:middle]),
+                Response(_integer(response[0]), _pairs(response[1]), payload[middle:], bool(response[3])),
             )
         if kind == _HELLO:
             _, boot, node, openings, sent = fields
@@ -104,6 +139,8 @@ def decode(payload: bytes) -> Message:
             return Hello(_text(boot), _text(node), _text(openings), counts)
         if kind == _ALARM:
             return Alarm(_text(fields[1]), _text(fields[2]))
+        if kind == _LEAVING:
+            return Leaving()
     except CodecError:
         raise
     except Exception as error:
@@ -141,6 +178,12 @@ def _integer(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise CodecError(f"an integer expected, got {type(value).__name__}")
     return value
+
+
+def _length(value: object) -> int:
+    if _integer(value) < 0:
+        raise CodecError("a negative length")
+    return _integer(value)
 
 
 def _raw(value: object) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 from proxy.handoff import MAX_BYTES, HandOff
 from store.tasks import spawn
-from traffic.codec import Alarm, FrameReader, Hello, encode
+from traffic.codec import Alarm, FrameReader, Hello, Leaving, encode
 from traffic.message import Exchange, Request, Response, Side
 
 
@@ -17,7 +17,7 @@ def exchange(seq: int, body: bytes = b"") -> Exchange:
 
 
 def offer(buffer: HandOff, offered: Exchange) -> bool:
-    return buffer.offer(offered.route, encode(offered))
+    return buffer.offer(offered.route, [encode(offered)])
 
 
 def handoff(folder: Path, limit: int = 10, alarms: list[Alarm] | None = None) -> tuple[HandOff, list[str]]:
@@ -91,6 +91,37 @@ def test_a_peer_that_speaks_nonsense_is_left_and_tried_again(folder: Path, wait:
         server = await asyncio.start_unix_server(babble, str(folder / "s"))
         running = spawn(buffer.run(), "test-handoff")
         await wait(lambda: connections >= 2)
+        running.cancel()
+        await asyncio.wait([running])
+        server.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_shadow_that_leaves_is_sent_no_more_and_the_next_one_gets_the_rest(folder: Path, wait: Any) -> None:
+    async def scenario() -> None:
+        buffer, sent = handoff(folder, 500)
+        shadows: list[list[Any]] = []
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            got: list[Any] = []
+            shadows.append(got)
+            frames = FrameReader()
+            while data := await reader.read(100):
+                got.extend(frames.feed(data))
+                if len(shadows) == 1 and len(got) == 2:
+                    writer.write(encode(Leaving()))
+                    for i in range(1, 4):
+                        await asyncio.sleep(0)
+                        offer(buffer, exchange(i))
+            writer.close()
+
+        server = await asyncio.start_unix_server(listen, str(folder / "s"))
+        running = spawn(buffer.run(), "test-handoff")
+        offer(buffer, exchange(0))
+        await wait(lambda: len(shadows) == 2 and len(shadows[1]) == 4)
+        assert [message.seq for got in shadows for message in got[1:]] == [0, 1, 2, 3]
+        assert len(sent) == 4
         running.cancel()
         await asyncio.wait([running])
         server.close()

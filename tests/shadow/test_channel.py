@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import shadow.channel
 from shadow.channel import Channel, Connection
 from shadow.errors import ShadowError
-from traffic.codec import Alarm, FrameReader, Hello, encode
+from store.tasks import spawn
+from traffic.codec import Alarm, FrameReader, Hello, Leaving, encode
 from traffic.message import Exchange, Request, Response, Side
 
 
@@ -198,5 +200,42 @@ def test_evicted_connection_is_read_to_its_end_or_cut(tmp_path: Path) -> None:
         assert listening.channel.connections == set()
         writer.close()
         await listening.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_shadow_that_ends_asks_for_no_more_and_reads_what_was_sent(tmp_path: Path) -> None:
+    """An exchange is counted as sent before it is: what a shadow that ends in good order left unread would be lost."""
+
+    async def scenario() -> None:
+        listening = Listening(tmp_path / "c.sock")
+        await listening.channel.open()
+        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "c.sock"))
+        writer.write(encode(HELLO))
+        await until(lambda: listening.greeted)
+        closing = spawn(listening.close(), "test-closing")
+        assert list(FrameReader().feed(await asyncio.wait_for(reader.read(1000), 5))) == [Leaving()]
+        for seq in range(3):
+            writer.write(encode(exchange(seq)))
+        writer.close()
+        await closing
+        assert [item.seq for item in listening.taken] == [0, 1, 2]
+
+    asyncio.run(scenario())
+
+
+def test_a_proxy_that_goes_on_sending_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadow.channel, "FAREWELL_S", 0.05)
+
+    async def scenario() -> None:
+        listening = Listening(tmp_path / "c.sock")
+        await listening.channel.open()
+        _, writer = await asyncio.open_unix_connection(str(tmp_path / "c.sock"))
+        writer.write(encode(HELLO))
+        await until(lambda: listening.greeted)
+        async with asyncio.timeout(5):
+            await listening.close()
+        assert listening.channel.connections == set()
+        writer.close()
 
     asyncio.run(scenario())

@@ -59,7 +59,7 @@ def test_large_exchanges_are_held_back_in_the_proxy_and_dropped_there(
                 offered += 1
                 request = Request("GET", b"/a", ((b"Host", b"shop.example"),))
                 made = Exchange("b", offered, "GET /a", f"c{offered}", Side.PRIMARY, 0.0, 1.0, request, live)
-                taken += handoff.offer(made.route, encode(made))
+                taken += handoff.offer(made.route, [encode(made)])
                 await asyncio.sleep(0.002)
             await until(lambda: worker.under_way * BODY >= held_bytes * 0.8)
             await asyncio.sleep(0.2)

@@ -263,3 +263,44 @@ def test_evidence_is_written_until_the_oldest_end_that_waits() -> None:
         assert recorder.written_until() == 7.0
 
     asyncio.run(scenario())
+
+
+def test_no_more_is_taken_in_while_a_store_that_works_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadow.recorder, "MOST_UNWRITTEN", 10)
+
+    async def scenario() -> None:
+        store = ListStore()
+        recorder, held = made(store)
+        await recorder.room()
+        for number in range(10):
+            put(recorder, held, end(number))
+        waiting = spawn(recorder.room(), "room")
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert await recorder.flush()
+        await waiting
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+def test_judging_goes_on_while_the_store_is_away(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """Alarms come from what is judged: an outage of the store must not stop them."""
+    monkeypatch.setattr(shadow.recorder, "MOST_UNWRITTEN", 10)
+    monkeypatch.setattr(shadow.recorder, "HANGING_S", 0.05)
+
+    async def scenario() -> None:
+        store = ListStore()
+        store.down = True
+        recorder, held = made(store)
+        for number in range(10):
+            put(recorder, held, end(number))
+        if trouble == "fails":
+            assert not await recorder.flush()
+            monkeypatch.setattr(shadow.recorder, "HANGING_S", 60.0)
+            for number in range(10):
+                put(recorder, held, end(number))
+        async with asyncio.timeout(5):
+            await recorder.room()
+
+    asyncio.run(scenario())

@@ -61,3 +61,14 @@ def test_what_the_format_cannot_hold_is_one_kind_of_error_too(status: int, route
     exchange = Exchange("b", 1, route, "u", Side.PRIMARY, 0.0, 1.0, Request("GET", b"/a"), Response(status))
     with pytest.raises(CodecError, match="no frame can hold this message"):
         encode(exchange)
+
+
+@pytest.mark.parametrize("cut", [1, 5, -1])
+def test_bodies_of_another_length_than_the_head_says_are_refused(cut: int) -> None:
+    exchange = Exchange(
+        "b", 1, "GET /a", "u", Side.PRIMARY, 0.0, 1.0, Request("GET", b"/a", (), b"asked"), Response(200, (), b"got")
+    )
+    payload = encode(exchange)[4:]
+    assert decode(payload) == exchange
+    with pytest.raises(CodecError, match="not as long"):
+        decode(payload[:-cut] if cut > 0 else payload + b"x")
