@@ -6,21 +6,27 @@ packages of these names) and two cores.
 
 from __future__ import annotations
 
+import atexit
 import json
+import math
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 SIZES = {"1 KiB": "1k.json", "20 KiB": "20k.json"}
+CLIENTS = 2_000
+"""How many clients the load looks like, each with a session of its own: the mirror keeps each one's order."""
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -62,19 +68,17 @@ def pin(pids: Sequence[int], cores: Sequence[int]) -> None:
             os.sched_setaffinity(int(thread), cores)
 
 
+def load_command(port: int, file: str, seconds: float, core: int, connections: int) -> list[str]:
+    """The command of a load of as many requests as there can be over `connections` keep-alive connections; it stays on `core`."""
+    whole = max(1, math.ceil(seconds))
+    wrk = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{whole}s", "-s", str(_sessions())]
+    return [*wrk, f"http://127.0.0.1:{port}/{file}"]
+
+
 def saturate(port: int, file: str, pids: Sequence[int], seconds: float, core: int = 0, connections: int = 16) -> Saturated:
-    """As many requests as there can be over `connections` keep-alive connections; `wrk` stays on `core`."""
-    command = [
-        "taskset",
-        "-c",
-        str(core),
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(1, round(seconds))}s",
-        f"http://127.0.0.1:{port}/{file}",
-    ]
+    """As many requests as there can be, for `seconds`."""
     before = cpu_seconds(pids)
+    command = load_command(port, file, seconds, core, connections)
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     spent = cpu_seconds(pids) - before
     found = re.search(r"(\d+) requests in", out)
@@ -83,6 +87,20 @@ def saturate(port: int, file: str, pids: Sequence[int], seconds: float, core: in
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
     assert rate is not None
     return Saturated(float(rate[1]), spent / int(found[1]) * 1e6)
+
+
+@cache
+def _sessions() -> Path:
+    """A script for wrk that gives each request one of the clients' cookies."""
+    made = Path(tempfile.mkdtemp(prefix="pg-bench-")) / "sessions.lua"
+    atexit.register(shutil.rmtree, made.parent, ignore_errors=True)
+    made.write_text(
+        "local requests, at = {}, 0\n"
+        f"function init() for i = 1, {CLIENTS} do\n"
+        '  requests[i] = wrk.format("GET", nil, {["Cookie"] = "sessionid=client" .. i}) end end\n'
+        f"function request() at = at % {CLIENTS} + 1; return requests[at] end\n"
+    )
+    return made
 
 
 @dataclass
@@ -167,6 +185,12 @@ class Ours:
         assert isinstance(total, dict)
         return int(total["seen"])
 
+    def dropped(self) -> int:
+        """Requests so far that were not copied, since the mirror was behind."""
+        total = self.status()["total"]
+        assert isinstance(total, dict)
+        return int(total["skipped"]["queue_full"])
+
     def status(self) -> dict[str, object]:
         """The proxy's half of the ledger."""
         return dict(json.load(urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/status", timeout=5)))
@@ -175,9 +199,9 @@ class Ours:
 @contextmanager
 def staged(folder: Path) -> Iterator[Stage]:
     """Starts everything but ours. Raises SystemExit naming what is missing."""
-    for tool in ("nginx", "wrk", "taskset"):
+    for tool in ("nginx", "wrk", "h2load", "taskset"):
         if shutil.which(tool) is None:
-            raise SystemExit(f"{tool} is missing; on Debian: apt-get install nginx-light wrk")
+            raise SystemExit(f"{tool} is missing; on Debian: apt-get install nginx-light wrk nghttp2-client")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise SystemExit("two cores are needed: one for the proxy under test, one for everything else")

@@ -1,10 +1,11 @@
-"""A steady load: requests at fixed moments over some connections, each timed from the moment it was due (nothing is omitted)."""
+"""A steady load by `h2load`, a client written in C: what it costs itself is little beside what it measures."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import subprocess
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,35 +20,24 @@ class Latencies:
         return self.times[min(len(self.times) - 1, int(share * len(self.times)))] if self.times else float("nan")
 
 
-async def steady_load(port: int, target: str, rate: float, seconds: float, connections: int = 16) -> Latencies:
-    """Asks `rate` times a second for `seconds`, on `connections` keep-alive connections in turn."""
-    loop = asyncio.get_running_loop()
-    request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-    numbers = itertools.count()
-    begin = loop.time() + 0.1
-    times: list[float] = []
-    failed = 0
-
-    async def client() -> None:
-        nonlocal failed
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-        try:
-            while (due := begin + next(numbers) / rate) < begin + seconds:
-                await asyncio.sleep(due - loop.time())
-                try:
-                    async with asyncio.timeout(10):
-                        writer.write(request)
-                        head = await reader.readuntil(b"\r\n\r\n")
-                        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-                        await reader.readexactly(length)
-                    failed += not head.startswith(b"HTTP/1.1 200 ")
-                    times.append((loop.time() - due) * 1000)
-                except (OSError, EOFError, IndexError, TimeoutError):
-                    failed += 1
-                    writer.close()
-                    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-        finally:
-            writer.close()
-
-    await asyncio.gather(*(client() for _ in range(connections)))
-    return Latencies(sorted(times), failed)
+def steady_load(port: int, file: str, rate: float, seconds: float, core: int = 0, connections: int = 16) -> Latencies:
+    """Asks `rate` times a second for `seconds`, over `connections` keep-alive connections in turn; it stays on `core`."""
+    with tempfile.TemporaryDirectory(prefix="pg-bench-") as folder:
+        log = Path(folder) / "times.tsv"
+        # Connections begin one after the other, so that their requests do not come in bursts.
+        pace = [f"--rps={rate / connections:g}", f"--clients={connections}", "--rate=1", f"--rate-period={1000 / rate:g}ms"]
+        command = [
+            "taskset",
+            "-c",
+            str(core),
+            "h2load",
+            "--h1",
+            "--threads=1",
+            *pace,
+            f"--requests={round(rate * seconds)}",
+            f"--log-file={log}",
+            f"http://127.0.0.1:{port}/{file}",
+        ]
+        subprocess.run(command, capture_output=True, check=True, timeout=seconds + 60)
+        rows = [line.split("\t") for line in log.read_text().splitlines()]
+    return Latencies(sorted(int(row[2]) / 1000 for row in rows), sum(row[1] != "200" for row in rows))

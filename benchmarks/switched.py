@@ -8,12 +8,13 @@ which that median lies (the order statistics of a binomial at 95 %, no assumptio
 from __future__ import annotations
 
 import math
+import statistics
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.live_stage import Ours, cpu_seconds
+from benchmarks.live_stage import Ours, cpu_seconds, load_command
 
 SETTLE_S = 0.1
 """After a switch, before anything is counted: what was under way belongs to the state before."""
@@ -46,28 +47,17 @@ class _Moment:
     cpu: float
 
 
-def under_load(
-    ours: Ours,
-    file: str,
-    states: Sequence[Callable[[], None]],
-    turns: int,
-    seconds: float,
-    core: int = 0,
-    connections: int = 16,
-) -> list[Switched]:
+def under_load(ours: Ours, file: str, states: Sequence[Callable[[], None]], turns: int, seconds: float) -> list[Switched]:
     """Each of `states` but the first against the first, over `turns` turns through all, `seconds` for a state."""
-    length = (seconds + SETTLE_S + 0.1) * turns * len(states) + 2
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{math.ceil(length)}s"]
+    length = (seconds + SETTLE_S + 0.2) * turns * len(states) + 3
     moments: list[list[_Moment]] = []
-    with subprocess.Popen(
-        [*command, f"http://127.0.0.1:{ours.port}/{file}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as load:
+    command = load_command(ours.port, file, length, core=0, connections=16)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
         try:
             time.sleep(1.0)
             for turn in range(turns):
                 found: dict[int, _Moment] = {}
-                order = range(len(states)) if turn % 2 else reversed(range(len(states)))
-                for at in order:
+                for at in range(len(states)) if turn % 2 else reversed(range(len(states))):
                     states[at]()
                     time.sleep(SETTLE_S)
                     found[at] = _measured(ours, seconds)
@@ -76,7 +66,7 @@ def under_load(
                 raise SystemExit("the load ended before the measurement did")
         finally:
             load.terminate()
-    base_us = sorted(turn[0].cpu for turn in moments)[len(moments) // 2] * 1e6
+    base_us = statistics.median(turn[0].cpu for turn in moments) * 1e6
     return [
         Switched(
             median_ratio([turn[at].rate / turn[0].rate for turn in moments]),

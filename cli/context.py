@@ -53,13 +53,16 @@ def policy_of(settings: Settings) -> Policy:
         raise SettingsError(f"{settings.source or 'configuration'}: {error}") from error
 
 
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]]) -> Made:
-    """Runs `work` with the configured store, migrated to this release, and closes it."""
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]], make: bool = False) -> Made:
+    """Runs `work` with the configured store, migrated to this release, and closes it.
+
+    Raises NoStore where there is none, unless it may `make` one: a new, empty store looks like one in which nothing was ever found.
+    """
 
     async def run() -> Made:
         store = open_store(settings.store_url, max_open_units=settings.gate.unit.max_open)
         try:
-            await store.upgrade()
+            await store.upgrade(make)
             return await work(store)
         finally:
             await store.close()

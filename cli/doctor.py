@@ -8,13 +8,15 @@ import os
 import platform
 import resource
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import httpx
 import typer
 
+from cli.check import Check
+from cli.check_memory import memory_check
+from cli.check_store import store_check
+from cli.check_tls import tls_check
 from cli.codes import CommandError, Exit
 from cli.console import cell, out, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, rules_of
@@ -26,22 +28,10 @@ from settings.keyfile import read_key
 from settings.load import SettingsError
 from settings.model import Settings
 from settings.routes import load_route_table
-from store.database import open_store
-from store.errors import StoreError
 
 DEADLINE = 5.0
 CLOCK_SKEW_LIMIT = 5.0
 FEW_CLIENTS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding. `ok` is None for a warning; `code` is the exit code it asks for when it is False."""
-
-    name: str
-    ok: bool | None
-    text: str
-    code: Exit = Exit.OK
 
 
 def register(app: typer.Typer) -> None:
@@ -50,9 +40,13 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check versions, configuration, limits, both backends, clocks, ports and the store. Exit 2 or 4 when something must be mended."""
+    """Check versions, configuration, certificate, limits, both backends, clocks, ports and the store.
+
+    Exit 2 or 4 when something must be mended.
+    """
     settings = load(config)
-    checks = [_versions(), _rules(settings), _key(settings), _token(settings), _workers(settings), _descriptors()]
+    checks = [_versions(), _rules(settings), _key(settings), _token(settings), tls_check(settings)]
+    checks += [_workers(settings), memory_check(settings), _descriptors()]
     checks += [_backend("primary", settings.primary.url), _backend("candidate", settings.candidate.url)]
     addresses = {
         "proxy.listen": settings.proxy.listen,
@@ -60,7 +54,7 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
         "dashboard.listen": settings.dashboard.listen,
     }
     checks += [*(_port(name, address) for name, address in addresses.items()), _routes(settings)]
-    checks.append(asyncio.run(_store(settings)))
+    checks.append(asyncio.run(store_check(settings)))
     if json:
         show_json({"checks": [{"name": c.name, "ok": c.ok, "text": c.text} for c in checks]})
     else:
@@ -159,15 +153,3 @@ def _routes(settings: Settings) -> Check:
     if warnings:
         return Check("routes", None, "; ".join(warnings))
     return Check("routes", True if known.routes else None, f"{len(known.routes)} routes are known")
-
-
-async def _store(settings: Settings) -> Check:
-    store: Any = open_store(settings.store_url)
-    try:
-        async with asyncio.timeout(DEADLINE * 2):
-            await store.upgrade()
-    except (StoreError, TimeoutError) as error:
-        return Check("store", False, str(error) or "no answer in time", Exit.UNREACHABLE)
-    finally:
-        await store.close()
-    return Check("store", True, f"{settings.store_url} is at this release's schema")

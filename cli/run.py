@@ -17,6 +17,7 @@ from cli.codes import Exit
 from cli.console import say
 from cli.context import ConfigOption, load, rules_of, with_store
 from cli.gate import gate_answer
+from cli.orphan import end_with_supervisor
 from cli.ports import require_free
 from cli.supervise import Part, Supervisor
 from proxy.interpreter import interpreter_advice
@@ -42,7 +43,7 @@ def up(config: ConfigOption = None) -> None:
     if make_key(settings.key_path):
         say(f"made the signing key {settings.key_path}")
     try:
-        with_store(settings, _nothing)
+        with_store(settings, _nothing, make=True)
     except StoreError as error:
         # Clients are served all the same: results wait, and are counted where they cannot.
         say(f"warning: {error}; the proxy serves without it, the shadow keeps trying")
@@ -82,6 +83,7 @@ def proxy(config: ConfigOption = None) -> None:
     """Run the live path alone: serve clients from the live backend and hand each finished exchange to the shadow."""
     from proxy.parent import run
 
+    end_with_supervisor()
     forbid_core_dumps()
     configure_logs()
     settings = load(config)
@@ -106,6 +108,7 @@ def shadow(config: ConfigOption = None) -> None:
     from shadow.giving_way import give_way
     from shadow.serve import serve
 
+    end_with_supervisor()
     give_way()
     forbid_core_dumps()
     configure_logs()
@@ -132,6 +135,7 @@ def dashboard(config: ConfigOption = None) -> None:
     """Run the dashboard alone."""
     from dashboard.launch import command, environment
 
+    end_with_supervisor()
     settings = load(config)
     require_free("dashboard.listen", settings.dashboard.listen)
     say(f"dashboard: http://{settings.dashboard.listen}")

@@ -19,13 +19,13 @@ def register(app: typer.Typer) -> None:
 
 @storage.command("upgrade")
 def upgrade(config: ConfigOption = None) -> None:
-    """Bring the store's schema to this release."""
+    """Make the store where there is none, else bring its schema to this release."""
     settings = load(config)
 
     async def nothing(_: Store) -> None:
         return None
 
-    with_store(settings, nothing)
+    with_store(settings, nothing, make=True)
     say(f"{settings.store_url}: at the schema of this release")
 
 

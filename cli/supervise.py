@@ -4,11 +4,13 @@ A part that dies is started again at once, and when it dies again after pauses t
 has lived for a minute.
 A part that ends with a usage or configuration error (2) at once is not started again: the same would happen. Only the proxy is
 essential: a mirror or a dashboard that cannot run must not take live traffic down.
+When the supervisor is killed its parts end by themselves, as if asked to (cli.orphan).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.codes import Exit
+from cli.orphan import supervised
 from proxy.backoff import STEADY_S, Backoff
 from store.tasks import spawn
 
@@ -127,7 +130,7 @@ class Supervisor:
         try:
             child.process = await asyncio.create_subprocess_exec(
                 *child.part.command,
-                env=dict(child.part.env) if child.part.env is not None else None,
+                env=supervised(child.part.env if child.part.env is not None else os.environ),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log if log is not None else sys.stderr.fileno(),
                 stderr=log if log is not None else sys.stderr.fileno(),

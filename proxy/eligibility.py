@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from settings.model import MirrorSection
 from traffic.message import Headers, first_header
@@ -49,12 +50,17 @@ def at_answer(status: int, headers: Headers, length: int | None, max_body: int) 
         return Skipped.UPGRADED
     if status in (429, 503):  # the other backend is not under the same pressure: nothing could be learnt
         return Skipped.LIVE_REFUSED
-    kind = (first_header(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
-    if kind in _STREAMS:
+    kind = first_header(headers, b"content-type")
+    if kind is not None and _is_stream(kind):
         return Skipped.STREAMING
     if length is not None and length > max_body:
         return Skipped.TOO_LARGE
     return None
+
+
+@lru_cache(256)
+def _is_stream(kind: bytes) -> bool:
+    return kind.partition(b";")[0].strip().lower() in _STREAMS
 
 
 def declared_length(headers: Headers) -> int | None:

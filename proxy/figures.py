@@ -115,21 +115,28 @@ class _Figures:
             ("workers_ready", "Workers that accept clients", snapshot.workers_ready),
         ):
             yield GaugeMetricFamily(f"paritygate_{name}", help_text, value=value)
+        ends = [one.certificate_expires for one in standings if one.certificate_expires]
+        if ends:  # workers take a renewed one up within seconds of each other: the one that ends first counts
+            text = "Seconds until the certificate that clients get expires; negative once it has"
+            yield GaugeMetricFamily("paritygate_tls_certificate_expires_seconds", text, value=round(min(ends) - snapshot.as_of))
 
     def _by_worker(self) -> Iterator[Metric]:
         clients = GaugeMetricFamily("paritygate_worker_clients", "Clients of one worker", labels=["worker"])
         resident = GaugeMetricFamily("paritygate_worker_resident_bytes", "Resident memory of one worker", labels=["worker"])
         files = GaugeMetricFamily("paritygate_worker_open_files", "File descriptors of one worker", labels=["worker"])
+        text = "What memory keeps one worker from copying: 0 nothing, 1 bodies, 2 everything"
+        reduced = GaugeMetricFamily("paritygate_worker_copying_reduced", text, labels=["worker"])
         pairs = zip(self._snapshot.standings, self._snapshot.pids, strict=True)
         # Of two in one place, one is about to end: the other is the place's.
         places = {one.place: (one, pid) for one, pid in sorted(pairs, key=lambda pair: not pair[0].draining)}
         for place, (one, pid) in sorted(places.items()):
             label = [str(place)]
             clients.add_metric(label, one.clients)
+            reduced.add_metric(label, one.copying)
             found: ProcessFigures | None = read_process(pid, count_files=not one.open_files)
             if found is not None:
                 resident.add_metric(label, found.resident_bytes)
             counted = one.open_files or (found.open_files if found is not None else None)
             if counted:
                 files.add_metric(label, counted)
-        yield from (clients, resident, files)
+        yield from (clients, reduced, resident, files)

@@ -85,6 +85,8 @@ class LiveHooks:
             live.decided_by = path.book.seq(match)
             flow.metadata[internals.AGAIN] = self._fall_back(live)
         live.skip = eligibility.before(match, method, path.settings.mirror, moment, path.identity.random.random)
+        if live.skip is None and path.handoff.full and method in eligibility.READS:
+            live.skip = Skipped.QUEUE_FULL  # a copy that would find no room costs nothing; a write is worth the try
         self._let_body_pass(live)
 
     def request(self, flow: HTTPFlow) -> None:

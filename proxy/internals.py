@@ -375,15 +375,6 @@ def _fault_of_client(event: RequestProtocolError) -> str:
     return CLIENT_GONE if "disconnected" in event.message or "peer closed" in event.message else MALFORMED
 
 
-def _beginning(buffer: Any, size: int) -> bytes:
-    """The first bytes of what waits, without copying the rest: a peer that drips would make that quadratic."""
-    return bytes(buffer._data[:size])
-
-
-def _is_informational(beginning: bytes) -> bool:
-    return beginning[:7] == b"HTTP/1." and beginning[8:10] == b" 1" and len(beginning) == 12 and beginning[9:12] != b"101"
-
-
 def status_of_error(code: Any) -> int | None:
     """The status for an error's cause, None where the client is told nothing.
 

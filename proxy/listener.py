@@ -87,6 +87,11 @@ class Listener:
         """How often a client could not be accepted for want of descriptors or memory."""
         return self._acceptor.failures if self._acceptor is not None else 0
 
+    @property
+    def certificate_expires(self) -> int:
+        """When the certificate that new clients get ends, in Unix seconds; 0 without TLS."""
+        return int(self._tls.expires.timestamp()) if self._tls is not None else 0
+
     def start(self, bound: socket.socket, headcount: Headcount | None = None) -> None:
         """Accepts clients on `bound` from now on, shared with the siblings of the headcount, if any."""
         self._headcount = headcount

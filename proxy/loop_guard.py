@@ -9,12 +9,6 @@ HEADER = b"x-paritygate-shadow"
 _MAC_LENGTH = 32
 
 
-def shadow_header(hop: int, key: bytes) -> str:
-    """The marker's value for a copy that has passed `hop` proxies."""
-    text = f"v1;{hop}"
-    return f"{text};{_mac(text, key)}"
-
-
 def is_copy(value: bytes, key: bytes) -> bool:
     """Whether `value` is a marker that was made with this key; anything else is a client's invention."""
     text, _, mac = value.decode("latin-1").rpartition(";")

@@ -11,13 +11,16 @@ import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from proxy.copy_budget import Copying
-from proxy.live_path import LivePath
 from settings.model import Settings
 from traffic.outcome import Skipped
+
+if TYPE_CHECKING:
+    from proxy.live_path import LivePath
 
 NO_BODIES_AT, NOTHING_AT = 0.80, 0.95
 """Shares of the ceiling."""
@@ -89,14 +92,20 @@ class MemoryCeiling:
 
 
 def ceiling_of(settings: Settings, path: LivePath, root: Path = _CGROUPS) -> MemoryCeiling | None:
-    """The ceiling of this process: proxy.max_memory; else its share of the cgroup's limit, with one more for the shadow; else none."""
+    """The watch over this process; None where no ceiling is in force. One share of a cgroup's limit is left for the shadow."""
+    limit = limit_in_force(settings, root)
+    return MemoryCeiling(path, *limit) if limit is not None else None
+
+
+def limit_in_force(settings: Settings, root: Path = _CGROUPS) -> tuple[int, str] | None:
+    """The ceiling of one worker in bytes, and where it is from: proxy.max_memory; else its share of the cgroup's limit; else none."""
     own = settings.proxy.max_memory
     if own is not None:
-        return MemoryCeiling(path, own, "proxy.max_memory")
+        return own, "proxy.max_memory"
     limit = cgroup_limit(root)
     if limit is None:
         return None
-    return MemoryCeiling(path, limit // (settings.proxy.workers + 1), "the cgroup's limit, shared with the other processes")
+    return limit // (settings.proxy.workers + 1), "the cgroup's limit, shared with the other processes"
 
 
 def cgroup_limit(root: Path = _CGROUPS, membership: Path = Path("/proc/self/cgroup")) -> int | None:

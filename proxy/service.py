@@ -67,6 +67,8 @@ class Service:
             handoff_waiting=path.handoff.waiting,
             handoff_connected=path.handoff.connected,
             open_files=own_open_files(),
+            copying=int(path.copies.copying),
+            certificate_expires=self._listener.certificate_expires,
         )
 
     def cut_short(self) -> None:

@@ -22,3 +22,7 @@ class Standing:
     handoff_connected: bool = False
     open_files: int = 0
     """Descriptors in use; 0 where the kernel does not count them (before Linux 6.2)."""
+    copying: int = 0
+    """What memory lets be copied, as proxy.copy_budget.Copying: 0 everything, 1 no bodies, 2 nothing."""
+    certificate_expires: int = 0
+    """When the certificate that new clients get ends, in Unix seconds; 0 without TLS."""

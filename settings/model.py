@@ -86,7 +86,8 @@ class Proxy(Section):
     max_memory: Size | None = Field(
         None,
         gt=0,
-        description="resident memory of one worker: from 80 % of it nothing is copied any more, clients are always served",
+        description="resident memory of one worker, 150 MiB or more: from 80 % of it no bodies are kept for copies, from 95 % nothing "
+        "is copied, clients are always served; when unset, the cgroup's limit, shared by the workers and one more",
     )
     tls_certificate: str | None = Field(
         None, description="PEM file (certificate, then its chain): clients are then served over TLS only; relative to this file"

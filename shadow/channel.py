@@ -15,23 +15,31 @@ import structlog
 
 from shadow.errors import ShadowError
 from shadow.faults import place_of
-from traffic.codec import Alarm, CodecError, FrameReader, Hello, Leaving, encode
+from shadow.proxy_end import ProxyEnd
+from shadow.ring_reader import RingReader
+from store.tasks import spawn
+from traffic.codec import Alarm, CodecError, Filled, FrameReader, Hello, Leaving, Message, Taken, decode, encode
 from traffic.message import Exchange
 
 log = structlog.get_logger("paritygate.shadow")
 
 READ_BYTES = 64 * 1024
 PROBE_S = 1.0
+HELLO_S = 5.0
+"""How long a descriptor of a ring is awaited; a proxy says hello as soon as it is connected."""
+BACKLOG = 64
+MOST_CONNECTIONS = 256
+NO_DESCRIPTORS_S = 1.0
 FAREWELL_S = 1.0
 """How long a proxy may take to stop sending. What it sent and nobody read is lost, and counted so."""
-MAX_UNSENT = 1024 * 1024
 
 
 @dataclass(eq=False)
 class Connection:
     """One proxy's connection. `received` counts the exchanges per route that came over it."""
 
-    writer: asyncio.StreamWriter
+    end: ProxyEnd
+    ring: RingReader | None = None
     hello: Hello | None = None
     received: dict[str, int] = field(default_factory=dict)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,9 +62,9 @@ class Channel:
         gone: Callable[[Connection], None],
     ) -> None:
         self._path, self._greet, self._accept, self._room, self._gone = path, greet, accept, room, gone
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._lock: int | None = None
-        self._closing = False
+        self._bound = False
         self.connections: set[Connection] = set()
         self._readers: set[asyncio.Task[None]] = set()
 
@@ -75,7 +83,10 @@ class Channel:
                 raise
             finally:
                 os.umask(before)
-            self._server = await asyncio.start_unix_server(self._serve, sock=listener, backlog=64)
+            listener.setblocking(False)
+            listener.listen(BACKLOG)
+            self._listener, self._bound = listener, True
+            self._listen()
         except OSError as error:
             self._release()
             raise ShadowError(
@@ -124,56 +135,101 @@ class Channel:
             pass  # whoever it is, it answered
         raise self._taken()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._closing:
-            writer.transport.abort()
-            return
-        connection = Connection(writer)
-        self.connections.add(connection)
-        task = connection.reader = asyncio.current_task()
-        assert task is not None
-        self._readers.add(task)
+    def _listen(self) -> None:
+        """Not asyncio's server: that one drops the descriptors that come with a proxy's first bytes."""
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._take_connections, self._listener)
+
+    def _take_connections(self, listener: socket.socket) -> None:
+        for _ in range(BACKLOG):
+            try:
+                sock, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptors are left: asked again at once, it would be the same
+                log.error("a proxy's connection cannot be taken", error=str(error))
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listener)
+                loop.call_later(NO_DESCRIPTORS_S, self._listen)
+                return
+            if len(self.connections) >= MOST_CONNECTIONS:
+                log.error("a proxy's connection is refused: there are too many", most=MOST_CONNECTIONS)
+                sock.close()
+                continue
+            sock.setblocking(False)
+            connection = Connection(ProxyEnd(sock))
+            self.connections.add(connection)
+            task = connection.reader = spawn(self._serve(connection), "a proxy's connection")
+            self._readers.add(task)
+
+    async def _serve(self, connection: Connection) -> None:
         try:
-            await self._read(reader, connection)
+            await self._read(connection)
         except CodecError as error:
             log.error("a proxy's connection is closed: it sent no frames of ours", error=str(error))
-        except (OSError, asyncio.IncompleteReadError) as error:
+        except OSError as error:
             log.warning("a proxy's connection broke", error=str(error))
         except asyncio.CancelledError:
             pass  # closing; what was not read is not ours yet
         except Exception as error:
             log.error("a proxy's connection is closed after a fault of ours", fault=place_of(error))
         finally:
-            self._readers.discard(task)
+            if connection.reader is not None:
+                self._readers.discard(connection.reader)
             self.connections.discard(connection)
             connection.closed.set()
             self._gone(connection)
-            writer.transport.abort()
+            connection.end.close()
+            if connection.ring is not None:
+                connection.ring.close()
 
-    async def _read(self, reader: asyncio.StreamReader, connection: Connection) -> None:
-        frames = FrameReader()
-        while data := await reader.read(READ_BYTES):
+    async def _read(self, connection: Connection) -> None:
+        frames, end = FrameReader(), connection.end
+        data, connection.ring = await end.receive_first(READ_BYTES, HELLO_S)
+        if connection.ring is not None:
+            end.say(encode(Taken(0)))
+        while data:
             for message in frames.feed(data):
-                if isinstance(message, Exchange):
-                    if connection.hello is None or message.boot != connection.hello.boot:
-                        raise CodecError("an exchange came before its proxy's hello")
-                    connection.received[message.route] = connection.received.get(message.route, 0) + 1
-                    self._accept(message)
+                if isinstance(message, Filled):
+                    await self._read_ring(connection, message.until)
                 elif isinstance(message, Hello):
                     if connection.hello is not None:
                         raise CodecError("a second hello on one connection")
                     connection.hello = message
                     await self._greet(connection)
                 else:
-                    raise CodecError("an alarm from a proxy")
+                    self._take(connection, message)
             await self._room()
+            data = await end.receive(READ_BYTES)
+
+    async def _read_ring(self, connection: Connection, until: int) -> None:
+        """What the ring holds came before what follows on the socket, and is held back by the same lack of room."""
+        if connection.ring is None:
+            raise CodecError("a ring is filled that was not given to us")
+        size = 0
+        for payload in connection.ring.frames(until):
+            self._take(connection, decode(payload))
+            size += len(payload)
+            if size >= READ_BYTES:
+                size = 0
+                await self._room()
+                await asyncio.sleep(0)  # there are others besides this proxy
+        if not connection.end.say(encode(Taken(until))):
+            raise CodecError("a proxy fills its ring and does not read what it is told")
+
+    def _take(self, connection: Connection, message: Message) -> None:
+        if not isinstance(message, Exchange):
+            raise CodecError(f"a proxy does not send this: {type(message).__name__}")
+        if connection.hello is None or message.boot != connection.hello.boot:
+            raise CodecError("an exchange came before its proxy's hello")
+        connection.received[message.route] = connection.received.get(message.route, 0) + 1
+        self._accept(message)
 
     def alarm(self, route: str, reason: str) -> None:
         """Tells every connected proxy; one that does not read is left behind."""
         frame = encode(Alarm(route, reason))
         for connection in self.connections:
-            if connection.writer.transport.get_write_buffer_size() < MAX_UNSENT:
-                connection.writer.write(frame)
+            connection.end.say(frame)
 
     async def evict(self, connection: Connection, patience_s: float) -> None:
         """Waits until a connection has been read to its end, at most `patience_s` seconds; then it is cut."""
@@ -187,13 +243,12 @@ class Channel:
 
     async def close(self) -> None:
         """Stops listening, asks the proxies to send no more, reads what they have sent, within a second. The lock stays until `release`."""
-        self._closing = True
-        if self._server is not None:
-            self._server.close()
-        for _ in range(3):  # what was accepted in this turn of the loop gets its reader in the next ones
-            await asyncio.sleep(0)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
         for connection in self.connections:
-            connection.writer.write(encode(Leaving()))
+            connection.end.say(encode(Leaving()))
         if self._readers:
             await asyncio.wait(list(self._readers), timeout=FAREWELL_S)
         for task in list(self._readers):
@@ -203,8 +258,9 @@ class Channel:
 
     def release(self) -> None:
         """Gives the channel to the next shadow: everything of this one is written."""
-        if self._server is not None:
+        if self._bound:
             self._path.unlink(missing_ok=True)
+            self._bound = False
         self._release()
 
     def _release(self) -> None:

@@ -45,11 +45,11 @@ class Store:
         self._engine = engine.make_engine(self._url)
         self._max_open_units = max_open_units
 
-    async def upgrade(self) -> None:
-        """Makes the store where there is none, else migrates it to this release."""
+    async def upgrade(self, make: bool = True) -> None:
+        """Migrates the store to this release. Where there is none, makes one if `make`, else raises NoStore."""
         from store import migrate  # Alembic takes a third of the import time, and a proxy never migrates
 
-        await migrate.upgrade(self._engine, self._url)
+        await migrate.upgrade(self._engine, self._url, make)
 
     async def check_schema(self) -> None:
         """Raises StoreError unless the store is there, of this release, and readable."""

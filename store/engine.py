@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from store.errors import SQLITE, StoreError, explain, is_database_error
+from store.errors import SQLITE, NoStore, StoreError, explain, is_database_error
 
 BUSY_S = 15.0
 CONNECT_S = 5.0
@@ -49,7 +49,7 @@ def _refuse_missing(path: str) -> Callable[..., None]:
 
     def check(*_arguments: object) -> None:
         if not os.path.exists(path):
-            raise StoreError(f"{path}: there is no store; `paritygate store upgrade` makes one")
+            raise NoStore(f"{path}: there is no store; `paritygate store upgrade` makes one, and so does `paritygate up`")
         if not os.access(path, os.R_OK):
             raise StoreError(f"{path}: this user may not read it; make the file readable and writable")
 

@@ -21,6 +21,10 @@ class StoreError(Exception):
         """The database refused what it was given. False where the place is the trouble, which refuses anything: a full disk, a lock."""
 
 
+class NoStore(StoreError):
+    """There is nothing at this place yet, or any more."""
+
+
 def checked_url(text: str) -> URL:
     """The URL of a store. Raises StoreError for anything but a SQLite file or a PostgreSQL database."""
     allowed = f"'{SQLITE}:///paritygate.db' or '{POSTGRES}://user@host/database'"

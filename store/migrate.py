@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import store.migrations
 from store.engine import BUSY_S, create_file, reading, writing
-from store.errors import SQLITE, StoreError, place_of
+from store.errors import SQLITE, NoStore, StoreError, place_of
 
 # Any number will do, as long as all processes use the same: the lock of PostgreSQL's side of an upgrade.
 _ADVISORY_LOCK = 0x7061726974790001
@@ -29,10 +29,16 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
-async def upgrade(engine: AsyncEngine, url: URL) -> None:
-    """Makes the store where there is none, else migrates it. Raises StoreError, also for a schema newer than this release."""
-    if url.drivername == SQLITE:
+async def upgrade(engine: AsyncEngine, url: URL, make: bool) -> None:
+    """Migrates the store; where there is none, makes one if `make`, else raises NoStore and changes nothing.
+
+    Raises StoreError, also for a schema newer than this release.
+    """
+    if make and url.drivername == SQLITE:
         create_file(url)
+    if not make:
+        await _require_tables(engine, url)
+    if url.drivername == SQLITE:
         await _write_ahead_log(engine, url)
     async with writing(engine, url) as connection:
         if url.drivername != SQLITE:
@@ -46,6 +52,15 @@ async def check_schema(engine: AsyncEngine, url: URL) -> None:
         current, head = await connection.run_sync(_revisions, place_of(url))
     if current != head:
         raise StoreError(f"{place_of(url)}: the tables are missing or old; `paritygate store upgrade` brings it up to date")
+
+
+async def _require_tables(engine: AsyncEngine, url: URL) -> None:
+    async with reading(engine, url) as connection:
+        current, _ = await connection.run_sync(_revisions, place_of(url))
+    if current is None:
+        raise NoStore(
+            f"{place_of(url)}: there is no store in this database; `paritygate store upgrade` makes one, and so does `paritygate up`"
+        )
 
 
 async def _write_ahead_log(engine: AsyncEngine, url: URL) -> None:

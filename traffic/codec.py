@@ -17,7 +17,7 @@ from traffic.message import Exchange, Headers, Request, Response, Side
 
 MAX_FRAME = 64 * 1024 * 1024
 _LENGTHS = struct.Struct(">II")
-_HELLO, _EXCHANGE, _ALARM, _LEAVING = 1, 2, 3, 4
+_HELLO, _EXCHANGE, _ALARM, _LEAVING, _FILLED, _TAKEN = 1, 2, 3, 4, 5, 6
 
 
 class CodecError(ValueError):
@@ -47,7 +47,21 @@ class Leaving:
     """The shadow is about to end: the proxy sends no more and closes; what it has sent until then is still read."""
 
 
-Message = Hello | Exchange | Alarm | Leaving
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The proxy has put frames into its ring, up to this position; they come before whatever follows on the socket."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The shadow has read the ring up to this position and reads nothing before it again. The first, of 0, says that it can read it."""
+
+    until: int
+
+
+Message = Hello | Exchange | Alarm | Leaving | Filled | Taken
 
 
 def encode(message: Message) -> bytes:
@@ -61,6 +75,10 @@ def encode(message: Message) -> bytes:
         fields = [_HELLO, message.boot, message.node, message.openings, dict(message.sent)]
     elif isinstance(message, Leaving):
         fields = [_LEAVING]
+    elif isinstance(message, Filled):
+        fields = [_FILLED, message.until]
+    elif isinstance(message, Taken):
+        fields = [_TAKEN, message.until]
     else:
         fields = [_ALARM, message.route, message.reason]
     return _frame(msgpack.Packer(), fields, 0)
@@ -141,6 +159,10 @@ def decode(payload: bytes) -> Message:
             return Alarm(_text(fields[1]), _text(fields[2]))
         if kind == _LEAVING:
             return Leaving()
+        if kind == _FILLED:
+            return Filled(_length(fields[1]))
+        if kind == _TAKEN:
+            return Taken(_length(fields[1]))
     except CodecError:
         raise
     except Exception as error:
@@ -182,7 +204,7 @@ def _integer(value: object) -> int:
 
 def _length(value: object) -> int:
     if _integer(value) < 0:
-        raise CodecError("a negative length")
+        raise CodecError("a negative length or position")
     return _integer(value)
 
 

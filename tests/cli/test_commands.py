@@ -62,6 +62,7 @@ def test_gate_calc_refuses_impossible_input_with_exit_2(run, arguments) -> None:
 
 
 def test_empty_store_is_inconclusive_and_never_a_pass(folder: Path, run) -> None:  # type: ignore[no-untyped-def]
+    assert run("store", "upgrade", *config(folder))[0] == 0
     assert run("routes", *config(folder))[0] == 3
     assert run("gate", "plan", *config(folder))[0] == 0
     assert run("mismatches", *config(folder))[0] == 0
@@ -110,8 +111,8 @@ def test_bad_rule_file_names_file_line_and_key(folder: Path, run) -> None:  # ty
     assert "ignore" in err
 
 
-def test_unknown_example_names_the_way_to_find_one(folder: Path, run) -> None:  # type: ignore[no-untyped-def]
-    code, _, err = run("show", "nothing", *config(folder))
+def test_unknown_example_names_the_way_to_find_one(storeful: Path, run) -> None:  # type: ignore[no-untyped-def]
+    code, _, err = run("show", "nothing", *config(storeful))
     assert code == 2
     assert "`paritygate mismatches` lists them" in err
 
@@ -173,9 +174,10 @@ def test_toml_of_the_starter_is_the_documented_default(folder: Path) -> None:
 
 @pytest.fixture
 def storeful(folder: Path, run) -> Path:  # type: ignore[no-untyped-def]
-    """A folder whose configuration names one route."""
+    """A folder with an empty store, whose configuration names one route."""
     path = folder / "paritygate.toml"
     path.write_text(path.read_text() + '\n[[route]]\nmatch = "GET /api/search/{id}/"\n')
+    assert run("store", "upgrade", *config(folder))[0] == 0
     return folder
 
 

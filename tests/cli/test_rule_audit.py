@@ -32,11 +32,12 @@ def day(ahead: int) -> str:
 
 
 @pytest.fixture
-def site(folder: Path) -> Path:
+def site(folder: Path, run) -> Path:  # type: ignore[no-untyped-def]
     """The starter's configuration with two rules and an empty store."""
     for file in (folder / "rules").glob("*.yaml"):
         file.unlink()
     (folder / "rules" / "own.yaml").write_text(RULES % (day(60), day(60)))
+    assert run("store", "upgrade", *config(folder))[0] == 0
     return folder
 
 

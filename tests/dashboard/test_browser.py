@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 import urllib.request
@@ -16,6 +15,7 @@ import pytest
 from dashboard.launch import command, environment
 from gate.facts import State
 from settings.load import load_settings
+from tests.ports import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 GOOD, BAD = "GET /good/", "GET /bad/{id}/"
@@ -33,9 +33,7 @@ assert CHROMIUM.exists(), "the browser tests need Debian's chromium: `make test`
 
 @pytest.fixture
 def server(filled: Any) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     filled.configure(port)
     settings = load_settings(filled.config)
     process = subprocess.Popen(

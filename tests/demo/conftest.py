@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,13 +9,7 @@ import pytest
 
 from demo import twins as demo_twins
 from demo.twins import Twins
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +19,7 @@ def start_twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
     def start(fix: str = "") -> Twins:
         workdir: Path = tmp_path_factory.mktemp("twins")
-        pair = demo_twins.start(*_free_ports(), workdir, fix)
+        pair = demo_twins.start(*free_ports(2), workdir, fix)
         started.append(pair)
         pair.wait_ready()
         return pair

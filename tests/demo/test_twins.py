@@ -17,12 +17,7 @@ import pytest
 from demo import twins as demo_twins
 from demo.truth import UnknownDefect
 from demo.twins import Twin, TwinError, Twins
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 def _listens(port: int) -> bool:
@@ -52,7 +47,7 @@ def test_a_restarted_candidate_keeps_its_port_and_its_rows(start_twins: Callable
 def test_a_new_start_has_new_databases(tmp_path: Path) -> None:
     ids = []
     for _ in range(2):
-        pair = demo_twins.start(_free_port(), _free_port(), tmp_path)
+        pair = demo_twins.start(free_port(), free_port(), tmp_path)
         try:
             pair.wait_ready()
             made = httpx.post(f"{pair.primary_url}/bench/records/", json={"label": "new", "value": 1}, trust_env=False)
@@ -68,18 +63,18 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(TwinError, match=f"port {port} .* choose another one"):
-            demo_twins.start(port, _free_port(), tmp_path)
+            demo_twins.start(port, free_port(), tmp_path)
 
 
 def test_an_unknown_fix_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnknownDefect):
-        demo_twins.start(_free_port(), _free_port(), tmp_path, "no-such-defect")
+        demo_twins.start(free_port(), free_port(), tmp_path, "no-such-defect")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_twin_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no database today')"]
-    twin = Twin("FastAPI", _free_port(), command, dict(os.environ), tmp_path / "log")
+    twin = Twin("FastAPI", free_port(), command, dict(os.environ), tmp_path / "log")
     with pytest.raises(TwinError, match=r"ended with code 1 .*no database today"):
         twin.wait_ready(time.monotonic() + 20)
     twin.stop()
@@ -87,7 +82,7 @@ def test_a_twin_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path: 
 
 def test_a_twin_that_never_answers_is_reported_at_the_deadline(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import threading; threading.Event().wait()"]
-    twin = Twin("FastAPI", _free_port(), command, dict(os.environ), tmp_path / "log")
+    twin = Twin("FastAPI", free_port(), command, dict(os.environ), tmp_path / "log")
     with pytest.raises(TwinError, match="does not answer"):
         twin.wait_ready(time.monotonic() + 0.2)
     twin.stop()
@@ -95,7 +90,7 @@ def test_a_twin_that_never_answers_is_reported_at_the_deadline(tmp_path: Path) -
 
 def test_a_twin_that_ignores_sigterm_is_killed_after_the_deadline(tmp_path: Path) -> None:
     script = "import signal, threading; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); threading.Event().wait()"
-    twin = Twin("FastAPI", _free_port(), [sys.executable, "-c", script], dict(os.environ), tmp_path / "log")
+    twin = Twin("FastAPI", free_port(), [sys.executable, "-c", script], dict(os.environ), tmp_path / "log")
     deadline = time.monotonic() + 20
     while "deaf" not in twin.log.read_text() and time.monotonic() < deadline:
         with pytest.raises(subprocess.TimeoutExpired):
@@ -105,8 +100,8 @@ def test_a_twin_that_ignores_sigterm_is_killed_after_the_deadline(tmp_path: Path
 
 
 def test_by_hand_they_run_until_sigterm(tmp_path: Path) -> None:
-    port = _free_port()
-    command = [sys.executable, "-m", "demo.twins", "--primary-port", str(port), "--candidate-port", str(_free_port())]
+    port = free_port()
+    command = [sys.executable, "-m", "demo.twins", "--primary-port", str(port), "--candidate-port", str(free_port())]
     with subprocess.Popen(
         [*command, "--workdir", str(tmp_path)], cwd=demo_twins.ROOT, stderr=subprocess.PIPE, text=True
     ) as running:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from cli.demo_stage import answers, free_ports
+from cli.demo_stage import answers
+from tests.ports import free_ports
 
 OWN_FOLDERS = ("settings", "store", "demo", "proxy", "traffic")
 REQUESTS = 12

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from faults_bodies import HOSTILE, ODD
 
+from tests.ports import free_port
+
 MIB = b"x" * 1024 * 1024
 MARKER = b"x-paritygate-shadow"
 
@@ -41,7 +43,7 @@ class Backend:
 
     def __init__(self, mode: str = "ok", seed: int = 1) -> None:
         self.mode = mode
-        self.port = 0
+        self.port = free_port()  # its own also while it listens not
         self.lives: Counter[str] = Counter()
         self.copies: Counter[str] = Counter()
         self.methods: Counter[str] = Counter()
@@ -58,7 +60,6 @@ class Backend:
         """Listens, on the same port as before if there was one."""
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=4096)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """Dies: nobody listens any more, every connection is reset."""

@@ -14,8 +14,9 @@ from faults_stage import REST_S, Stage
 from store.tasks import spawn
 from traffic.ledger import Ledger
 
-RESUME_S = 5.0
-SLOWEST_S = 1.0
+RESUME_S = 15.0
+"""5 s on a machine of its own: the breaker's longest pause, and a moment."""
+SLOWEST_S = 3.0
 """A coarse bound of the 99th percentile, on a machine that does other things as well. Waiting for a candidate would take far longer."""
 MOST_MEMORY = 100 * 1024 * 1024
 """What the live process may need more than without the fault."""

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from settings.load import load_settings
 from settings.model import Settings
 from store.database import open_store
 from store.openings import openings_in
+from tests.ports import free_ports
 from traffic.ledger import Ledger
 
 READY_S = 60.0
@@ -33,17 +33,6 @@ REST_S = 30.0
 """How long the mirror may take to come to rest: 10 s, and three times that on machines that do other things as well."""
 ROUTES = ("GET /items/{id}", "POST /items/{id}", "GET /moved/{id}")
 FAULTS_OF_OURS = ("Traceback", "never retrieved", "this is a bug", "hook %s failed", "a fault of ours", "failed inside")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 async def until(what: str, holds: Callable[[], Awaitable[bool] | bool], within_s: float, every_s: float = 0.05) -> None:

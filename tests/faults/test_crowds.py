@@ -9,12 +9,13 @@ import time
 import pytest
 from faults_audit import assert_clients_fine
 from faults_load import Client, offer
+from faults_play import SLOWEST_S
 from faults_stage import Stage, until
 
 from traffic.ledger import Ledger
 
 FEW = 256
-RECOVERY_S = 4.0
+RECOVERY_S = 6.0
 """2 s on a machine of its own."""
 
 
@@ -49,15 +50,17 @@ def test_idle_connections(stage: Stage, runner: asyncio.Runner, count: int) -> N
             assert stage.proxy.memory < 500 * 1024 * 1024
             load = await offer(stage.port, 1.0, 100.0, 5)
             assert_clients_fine(load)
-            assert load.percentile(0.99) < 1.0
-            again = await asyncio.gather(*(client.ask(f"again{number}") for number, client in enumerate(clients)))
-            assert {answer.status for answer in again} == {200}
+            assert load.percentile(0.99) < SLOWEST_S
+            for start in range(0, count, 500):  # a request's deadline here is not one of 9,000 at once
+                some = enumerate(clients[start : start + 500], start)
+                again = await asyncio.gather(*(client.ask(f"again{number}") for number, client in some))
+                assert {answer.status for answer in again} == {200}
             assert {client.connects for client in clients} == {1}
         finally:
             for client in clients:
                 client.close()
-        await until("descriptors come back", lambda: stage.proxy.descriptors <= descriptors + 50, 10.0)
-        ledger = await stage.at_rest(20.0)
+        await until("descriptors come back", lambda: stage.proxy.descriptors <= descriptors + 50, 30.0)
+        ledger = await stage.at_rest()
         assert ledger.violations() == []
 
     runner.run(scenario())

@@ -92,7 +92,7 @@ def test_primary_that_is_down(stage: Stage, runner: asyncio.Runner) -> None:
             got, _ = await raw(stage.port, f"down-{mode}")
             assert got.startswith(b"HTTP/1.1 502 Bad Gateway\r\n"), mode
             assert b"502 Bad Gateway" in got.partition(b"\r\n\r\n")[2]
-            assert time.monotonic() - begun < 2.0
+            assert time.monotonic() - begun < 6.0  # 2 s on a machine of its own; a connection is waited for for 10
         client = Client(stage.port, "moved")
         for number in range(20):
             answer = await client.ask(f"m{number}", route="moved")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,6 +20,7 @@ from gate.facts import Decision, State
 from proxy.serve import serve
 from settings.model import Settings
 from store.openings import read_openings
+from tests.ports import free_port
 from traffic.codec import Alarm, FrameReader, Hello, encode
 from traffic.ledger import Ledger, build_ledger
 from traffic.message import Exchange
@@ -29,12 +29,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # helpers of this folder, import
 
 KEY = b"k" * 32
 DEADLINE = 15.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(condition: Callable[[], Any], what: str = "", deadline: float = DEADLINE) -> Any:
@@ -98,13 +92,12 @@ class Backend:
         self.asked: list[Asked] = []
         self.scripts: dict[bytes, Script] = {}
         self.connections = 0
-        self.port = 0
+        self.port = free_port()  # its own also while it is stopped
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port or self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from settings.keyfile import make_key, read_key
 from settings.load import load_settings
 from settings.model import Settings
 from store.openings import read_openings
+from tests.ports import free_ports
 from traffic.ledger import Ledger, build_ledger
 
 READY_S = 30.0
@@ -39,16 +39,6 @@ async def until(holds: Callable[[], Any], what: str, within_s: float = 15.0) -> 
             return found
         assert asyncio.get_running_loop().time() < end, f"never came true: {what}"
         await asyncio.sleep(0.01)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def is_alive(pid: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.loop_guard import shadow_header
+from shadow.copy_request import marker_value
 from traffic.message import Side
 
 KEY = b"k" * 32
@@ -121,7 +121,7 @@ REASONS: list[tuple[str, dict[str, Any], dict[str, Any], bytes]] = [
         {},
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nContent-Length: 2\r\n\r\n\n\n",
     ),
-    ("loop", {}, {"headers": f"X-Paritygate-Shadow: {shadow_header(1, KEY)}\r\n"}, b""),
+    ("loop", {}, {"headers": f"X-Paritygate-Shadow: {marker_value(KEY).decode()}\r\n"}, b""),
 ]
 
 
@@ -169,7 +169,7 @@ def test_an_invented_marker_is_removed_and_changes_nothing(stage: Any, wait: Any
 def test_a_real_marker_is_removed_as_well(stage: Any) -> None:
     async def scenario() -> None:
         async with stage() as s:
-            await s.ask("/items/1", headers=f"x-paritygate-shadow: {shadow_header(3, KEY)}\r\n")
+            await s.ask("/items/1", headers=f"x-paritygate-shadow: {marker_value(KEY, hop=3).decode()}\r\n")
             assert not s.primary.asked[0].values(b"x-paritygate-shadow")
 
     asyncio.run(scenario())

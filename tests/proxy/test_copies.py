@@ -170,3 +170,24 @@ def test_an_exchange_that_no_frame_can_hold_is_unsendable_and_the_rest_is_sent(s
             await wait(lambda: [e.request.target for e in s.shadow.exchanges] == [b"/a", b"/b"])
 
     asyncio.run(scenario())
+
+
+def test_a_full_hand_off_keeps_nothing_of_a_read_and_still_tries_a_write(stage: Any, wait: Any, monkeypatch: Any) -> None:
+    budget = CopyBudget()
+    monkeypatch.setattr("proxy.live_path.CopyBudget", lambda: budget)
+
+    async def scenario() -> None:
+        route = [{"match": "POST /items/{id}", "mirror": "writes"}]
+        async with stage(shadow="absent", mirror={"queue": 1}, route=route) as s:
+            assert (await s.ask("/items/0")).status == 200
+            open_answer = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + b"x" * 900
+            s.primary.says(b"/items/1", open_answer)
+            for method, kept in ((b"GET", 0), (b"POST", 900)):
+                reader, writer = await asyncio.open_connection("127.0.0.1", s.port)
+                writer.write(method + b" /items/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+                await reader.readuntil(b"x" * 900)
+                assert budget.used == kept
+                writer.close()
+            await s.at_rest(3)
+
+    asyncio.run(scenario())

@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,11 +21,14 @@ from typing import Any
 import pytest
 
 from store.openings import read_openings
+from tests.ports import free_ports
 from traffic.ledger import Ledger, build_ledger
 
 GET = b"GET /items/1 HTTP/1.1\r\nHost: a\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 MIB = 1024 * 1024
+RECOVERY_S = 6.0
+"""2 s on a machine of its own."""
 CHILD = """
 import asyncio, sys
 from pathlib import Path
@@ -108,19 +110,12 @@ class Backend(threading.Thread):
             writer.transport.abort()
 
 
-def free_ports() -> list[int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1], two.getsockname()[1]]
-
-
 @contextmanager
 def proxy_process(folder: Path, files: int | None = None) -> Iterator[Running]:
     """A proxy in a process of its own, with at most `files` descriptors if given."""
     backend = Backend()
     backend.start()
-    port, admin = free_ports()
+    port, admin = free_ports(2)
     config, log = folder / "paritygate.toml", folder / "proxy.log"
     config.write_text(
         f'[primary]\nurl = "http://127.0.0.1:{backend.port}"\n[candidate]\nurl = "http://127.0.0.1:9"\n'
@@ -133,12 +128,16 @@ def proxy_process(folder: Path, files: int | None = None) -> Iterator[Running]:
     with log.open("wb") as output:
         child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env=env)
     try:
+        running = Running(child.pid, port, folder / ".paritygate")
         end = time.monotonic() + 60
-        while not asyncio.run(asked(port)):
+        # Exactly one request, counted (which comes after its answer): one that was given up would be served in the middle of a test.
+        while not asyncio.run(asked(port, 60)):
             assert child.poll() is None, log.read_text()
             assert time.monotonic() < end, "the proxy never served"
             time.sleep(0.05)
-        yield Running(child.pid, port, folder / ".paritygate")
+        asyncio.run(eventually(lambda: not running.ledger().open, 20, "the first request is settled"))
+        assert running.ledger().seen == 1
+        yield running
         assert child.poll() is None
         assert "Traceback" not in log.read_text(), log.read_text()
     finally:
@@ -166,21 +165,21 @@ def play(p: Running, scenario: Callable[[], Awaitable[None]]) -> None:
             for client in p.clients:
                 client.close()
             p.clients.clear()
-        await eventually(lambda: not p.ledger().open, 10, "all requests are settled")
+        await eventually(lambda: not p.ledger().open, 30, "all requests are settled")
         ledger = p.ledger()
         assert ledger.seen == ledger.served_primary + sum(ledger.refused.values())
 
     asyncio.run(whole())
 
 
-async def asked(port: int) -> bool:
+async def asked(port: int, within_s: float = 20.0) -> bool:
     """Whether a new client is served."""
     try:
         client = await Client.connected(port)
     except OSError:
         return False
     try:
-        return await client.ask(2)
+        return await client.ask(within_s)
     finally:
         client.close()
 
@@ -247,7 +246,7 @@ async def eventually(holds: Any, within_s: float, what: str) -> None:
 async def idle_crowd(p: Running, count: int, asking: int, rss: int) -> None:
     base, before, seen = p.descriptors, p.rss, p.ledger().served_primary
     clients = await crowd(p, count, asking)
-    await eventually(lambda: p.descriptors < base + count + 50, 10, "idle clients cost one descriptor each")
+    await eventually(lambda: p.descriptors < base + count + 50, 30, "idle clients cost one descriptor each")
     assert p.rss - before < rss
     # Other load on the machine can only make it slower: the best of three rounds is the proxy's.
     assert min([(await probe(p, 100))[98] for _ in range(3)]) <= 0.05 * slack()
@@ -255,8 +254,8 @@ async def idle_crowd(p: Running, count: int, asking: int, rss: int) -> None:
         assert all(await asyncio.gather(*(client.ask() for client in clients[start : start + 500])))
     for client in p.clients:
         client.close()
-    await eventually(lambda: p.descriptors <= base + 3, 10, "descriptors return to where they began")
-    await eventually(lambda: not p.ledger().open, 10, "all requests are settled")
+    await eventually(lambda: p.descriptors <= base + 3, 30, "descriptors return to where they began")
+    await eventually(lambda: not p.ledger().open, 30, "all requests are settled")
     assert p.ledger().served_primary - seen == count + count // asking + 300
 
 
@@ -305,9 +304,9 @@ def test_out_of_descriptors_those_who_are_there_are_served_and_the_rest_is_told(
         assert p.cpu_s - cpu <= 0.2 * (time.monotonic() - begun)
         for client in more:
             client.close()
-        recovered = time.monotonic()
-        while not await asked(p.port):
-            assert time.monotonic() < recovered + 2 * slack()
+        async with asyncio.timeout(RECOVERY_S):
+            while not await asked(p.port):
+                await asyncio.sleep(0.02)
         assert p.ledger().refused["overload"] >= refused
 
     with proxy_process(folder, files=200) as p:
@@ -317,7 +316,7 @@ def test_out_of_descriptors_those_who_are_there_are_served_and_the_rest_is_told(
 async def first_word(client: Client) -> bytes:
     """What a client that says nothing is told within a moment."""
     try:
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(4):
             return await client.reader.read(100)
     except (OSError, TimeoutError):
         return b""
@@ -340,7 +339,7 @@ def test_without_a_single_descriptor_left_nothing_spins_and_nobody_is_dropped(sh
             assert p.cpu_s - cpu <= 0.2 * (time.monotonic() - begun)
         finally:
             resource.prlimit(p.pid, resource.RLIMIT_NOFILE, limits)
-        async with asyncio.timeout(2 * slack()):
+        async with asyncio.timeout(RECOVERY_S):
             assert all(await asyncio.gather(*asking))
 
     play(p, scenario)

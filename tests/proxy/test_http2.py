@@ -91,7 +91,7 @@ def test_many_requests_at_once_take_no_longer_than_one(stage: Any, pair: Pair) -
             begun = time.monotonic()
             streams = [client.ask("/items/1") for _ in range(50)]
             answers = [await client.answer(stream) for stream in streams]
-            assert time.monotonic() - begun < 3.0
+            assert time.monotonic() - begun < 6.0
             assert {bytes(answer.body) for answer in answers} == {b"ok"}
             assert s.primary.connections == 50
             assert (await s.at_rest(50)).pending == 50

@@ -219,7 +219,7 @@ def test_requests_whose_client_gave_them_up_before_a_backend_was_connected_are_n
             for stream in given_up:
                 client.h2.reset_stream(stream, 8)
             client.flush()
-            assert (await asyncio.wait_for(client.reader.read(0), 1)) == b""
+            assert (await asyncio.wait_for(client.reader.read(0), 5)) == b""
             go_on.set()
             assert (await client.answer(kept)).status == 200
             ledger = await s.at_rest(3)

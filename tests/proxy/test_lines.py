@@ -30,7 +30,7 @@ def test_a_pipe_that_nobody_reads_bounds_what_waits_and_the_next_line_tells_what
     begun = time.monotonic()
     for _ in range(200):
         lines.put("x" * LONG)
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 10.0  # a write that waits for a reader would never end
     assert not lines.flush(0.05)
     read = b""
     while read.count(b"\n") < 8:  # more than the pipe holds by itself: there is room again

@@ -82,7 +82,7 @@ def test_pause_reaches_every_worker_before_it_returns(play: Play) -> None:
             await asyncio.sleep(0.2)
             begun = time.monotonic()
             assert (await s.admin("POST", "/pause")).json() == {"paused": True}
-            assert time.monotonic() - begun < 1.0
+            assert time.monotonic() - begun < 3.0  # 1 s on a machine of its own
         before = await s.at_rest()
         assert {status for status, _ in [await s.ask() for _ in range(24)]} == {200}
         after = await s.at_rest()
@@ -147,8 +147,8 @@ def test_an_alarm_that_one_worker_hears_takes_the_route_back_in_all_of_them(play
         async def known() -> bool:
             return (await s.admin("GET", "/decisions")).json()["alarms"] == {"GET /items/{id}": s.seq}
 
-        await until(known, "the parent knows of the alarm", 2.0)
-        await until(lambda: _all_primary(s), "every worker knows of it", 2.0)
+        await until(known, "the parent knows of the alarm", 6.0)
+        await until(lambda: _all_primary(s), "every worker knows of it", 6.0)
         assert f'"GET /items/{{id}}": {s.seq}' in (s.settings.state_dir / "decisions.json").read_text()
         await s.decide(10_000)
         assert await sides(s) == {b"candidate"}
@@ -177,8 +177,8 @@ def test_a_failing_candidate_is_seen_over_all_workers_together(play: Play) -> No
         async def known() -> bool:
             return (await s.admin("GET", "/decisions")).json()["alarms"] == {"GET /items/{id}": s.seq}
 
-        await until(known, "the parent has taken the route back", 5.0)
-        await until(lambda: _all_primary(s), "every worker knows of it", 2.0)
+        await until(known, "the parent has taken the route back", 15.0)
+        await until(lambda: _all_primary(s), "every worker knows of it", 6.0)
         s.candidate.scripts.clear()
         await s.decide(0)
 
@@ -219,7 +219,7 @@ def test_a_worker_that_is_killed_costs_its_own_connections_only_and_is_replaced(
             victim, sibling = await s.workers()
             os.kill(victim["pid"], signal.SIGKILL)
             await until(lambda: not is_alive(victim["pid"]), "it is dead")
-            await until(lambda: _started(s, victim["pid"]), "another one is started", 1.0)
+            await until(lambda: _started(s, victim["pid"]), "another one is started", 5.0)
             await until(lambda: clients.failed, "its clients notice")
             await asyncio.sleep(0.1)
             failed_at_once = clients.failed

@@ -15,7 +15,8 @@ import pytest
 from crew_stage import CrewStage, children, is_alive, load, until, worker_pids
 
 from proxy.errors import AddressTaken, ProxyError
-from proxy.port import take_port
+from proxy.port import PATIENCE_S, take_port
+from tests.ports import free_port
 
 
 def slowly(seconds: float) -> Any:
@@ -93,7 +94,7 @@ def test_a_drain_is_cut_short_by_an_impatient_person_and_by_no_second_sigterm(cr
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.wait([s.task], timeout=10)
             assert s.task.done()
-            assert time.monotonic() - begun < 5.0
+            assert time.monotonic() - begun < 8.0  # a whole drain takes 9
             assert isinstance((await asyncio.gather(under_way, return_exceptions=True))[0], OSError | EOFError)
             assert s.ledger().refused == {"draining": 1}
 
@@ -176,7 +177,7 @@ def test_a_port_that_somebody_else_has_is_refused_without_waiting(folder: Path) 
             begun = time.monotonic()
             with pytest.raises(AddressTaken, match="another process listens there already"):
                 await take_port(settings)
-            assert time.monotonic() - begun < 0.5
+            assert time.monotonic() - begun < PATIENCE_S / 2
 
     asyncio.run(scenario())
 
@@ -186,16 +187,13 @@ def test_a_port_that_orphans_still_have_is_waited_for(folder: Path, monkeypatch:
     from settings.model import Settings
 
     async def scenario() -> None:
-        settings = Settings(proxy={"listen": "127.0.0.1:0"}).located(folder, None)  # type: ignore[arg-type]
-        first = await take_port(settings)
-        number = first.front.getsockname()[1]
-        fixed = Settings(proxy={"listen": f"127.0.0.1:{number}"}).located(folder, None)  # type: ignore[arg-type]
-        first.close()
+        fixed = Settings(proxy={"listen": f"127.0.0.1:{free_port()}"}).located(folder, None)  # type: ignore[arg-type]
+        (await take_port(fixed)).close()
         port = await take_port(fixed)
         begun = time.monotonic()
         with pytest.raises(AddressTaken):
             await take_port(fixed)  # its parent lives: it is us
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < PATIENCE_S / 2
         # What is left of a parent that was killed: the socket and the lock that the workers have inherited.
         front, holders = socket.socket(fileno=os.dup(port.front.fileno())), os.dup(port.holders)
         port.close()

@@ -67,7 +67,7 @@ def test_a_server_that_drips_holds_nobody_up(servers: list[Server], begins: byte
     begun = time.monotonic()
     with pytest.raises(FetchError, match=r"not complete within 0\.3 s"):
         fetch(servers[0].url, 1_000_000, 0.3)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 5
 
 
 def test_too_much_is_too_much(servers: list[Server]) -> None:

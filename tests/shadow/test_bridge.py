@@ -122,7 +122,7 @@ def test_long_cookie_without_a_value_is_no_work() -> None:
     bridge = Bridge()
     bridge.tokens.learn({"cookie:sessionid": "aaaaaaaa"}, {"cookie:sessionid": "bbbbbbbb"})
     request = Request("GET", b"/", ((b"cookie", b"a" * 500_000 + b"; sessionid=aaaaaaaa;=x; y"),))
-    begun = time.perf_counter()
+    begun = time.process_time()
     rewritten = bridge.rewrite(request, Side.CANDIDATE)
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0
     assert rewritten.headers == ((b"cookie", b"a" * 500_000 + b"; sessionid=bbbbbbbb;=x; y"),)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from settings.routes import load_route_table
 from shadow.copy_request import marker_value
 from shadow.serve import Shadow
 from store.tasks import spawn
+from tests.ports import free_ports
 
 HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
 MARKER = b"X-Paritygate-Shadow: " + marker_value(KEY)
@@ -83,17 +83,10 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1]), int(other.getsockname()[1])
-
-
 async def mirrored(folder: Path, catalogue: list[Case]) -> tuple[Recording, Recording, ListStore]:
     """Sends the catalogue through a proxy that mirrors everything; what primary and candidate got, and the ends."""
     first, second, store = Recording(), Recording(), ListStore()
-    port, admin = free_ports()
+    port, admin = free_ports(2)
     async with listening(first.serve) as primary, listening(second.serve) as candidate:
         writes = [{"match": f"{method} /a", "mirror": "writes"} for method in ("POST", "PUT", "PATCH", "DELETE")]
         settings = Settings(

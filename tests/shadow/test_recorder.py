@@ -47,7 +47,7 @@ def test_a_few_ends_are_written_within_the_flush_time() -> None:
         run = spawn(recorder.run(), "recorder")
         for number in range(3):
             put(recorder, held, end(number))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             while len(store.ended) < 3:
                 await asyncio.sleep(0.01)
         await recorder.close(1)

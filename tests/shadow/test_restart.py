@@ -48,10 +48,11 @@ async def total(store: Store) -> Ledger:
 
 
 async def at_rest(store: Store, seen: int) -> Ledger:
+    """The total once all have been seen and have ended. What a proxy counts while its counts are read shows as open, for a moment."""
     async with asyncio.timeout(30):
         while True:
             ledger = await total(store)
-            if ledger.seen == seen and ledger.pending == 0:
+            if ledger.seen == seen and ledger.open == 0 and ledger.pending == 0:
                 return ledger
             await asyncio.sleep(0.05)
 

@@ -7,7 +7,6 @@ import hashlib
 import importlib.util
 import json
 import random
-import socket
 import subprocess
 import sys
 from collections import defaultdict
@@ -26,6 +25,7 @@ from smuggling_relay import Relay, raw_origin
 from proxy.serve import serve
 from settings.model import Settings
 from store.openings import read_openings
+from tests.ports import free_port, free_ports
 from traffic.codec import FrameReader
 from traffic.ledger import Ledger, build_ledger
 from traffic.message import Exchange
@@ -51,9 +51,7 @@ async def origin(server: str, folder: Path) -> AsyncIterator[tuple[int, Path | N
         yield listener.sockets[0].getsockname()[1], None
         listener.close()
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     log = folder / f"{server}.log"
     log.touch()
     child = subprocess.Popen(  # noqa: ASYNC220
@@ -183,10 +181,7 @@ async def playing(folder: Path, port: int, **sections: Any) -> AsyncIterator[Pla
     """A proxy whose primary is the server on `port`, behind a relay; everything is mirrored to a reader of the hand-off."""
     relay = Relay(port)
     await relay.start()
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        listen, admin = one.getsockname()[1], two.getsockname()[1]
+    listen, admin = free_ports(2)
     document: dict[str, Any] = {
         "primary": {"url": f"http://127.0.0.1:{relay.port}"},
         "candidate": {"url": "http://127.0.0.1:9"},

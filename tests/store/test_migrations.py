@@ -15,6 +15,7 @@ from sqlalchemy import inspect, text
 
 from differ.rule_use import RuleTally
 from store.database import StoreError, open_store
+from store.errors import NoStore
 from store.migrate import alembic_config
 from store.records import Batch, RuleSample
 from store.schema import Base
@@ -57,6 +58,45 @@ def test_upgrading_again_keeps_everything(in_store, end, batch) -> None:
         return await store.ended_counts("boot")
 
     assert in_store(scenario) == {"GET /x": 1}
+
+
+def test_an_upgrade_that_may_make_none_changes_nothing_where_there_is_no_store(url) -> None:
+    """Not in a database without tables either: an empty store looks like one in which nothing was ever found."""
+
+    async def ask(make: bool) -> None:
+        store = open_store(url)
+        try:
+            await store.upgrade(make)
+            await store.check_schema()
+        finally:
+            await store.close()
+
+    if url.startswith("sqlite"):
+        file = Path(url.removeprefix("sqlite+aiosqlite:///"))
+        with pytest.raises(NoStore, match=r"store\.db: there is no store; `paritygate store upgrade` makes one"):
+            asyncio.run(ask(make=False))
+        assert not file.exists()
+        file.touch()
+    for _ in range(2):
+        with pytest.raises(NoStore, match="there is no store in this database; `paritygate store upgrade` makes one"):
+            asyncio.run(ask(make=False))
+    if url.startswith("sqlite"):
+        assert file.read_bytes() == b""
+    asyncio.run(ask(make=True))
+    asyncio.run(ask(make=False))
+
+
+def test_an_older_store_is_migrated_also_by_who_may_make_none(in_store) -> None:
+    async def scenario(store):
+        async with store.writing() as connection:
+            await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
+        with pytest.raises(StoreError, match="the tables are missing or old"):
+            await store.check_schema()
+        await store.upgrade(make=False)
+        await store.check_schema()
+        return await store.check()
+
+    assert in_store(scenario) == []
 
 
 def test_several_processes_may_upgrade_at_once(url) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from traffic.codec import MAX_FRAME, Alarm, CodecError, FrameReader, Hello, Message, decode, encode
+from traffic.codec import MAX_FRAME, Alarm, CodecError, Filled, FrameReader, Hello, Leaving, Message, Taken, decode, encode
 from traffic.message import Exchange, Request, Response, Side
 
 headers = st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=8)), max_size=3).map(tuple)
@@ -26,6 +26,9 @@ messages = st.one_of(
     exchanges,
     st.builds(Hello, st.text(), st.text(), st.text(), st.dictionaries(st.text(max_size=5), st.integers(0, 10**12), max_size=3)),
     st.builds(Alarm, st.text(), st.text()),
+    st.just(Leaving()),
+    st.builds(Filled, st.integers(0, 2**64 - 1)),
+    st.builds(Taken, st.integers(0, 2**64 - 1)),
 )
 
 
@@ -72,3 +75,8 @@ def test_bodies_of_another_length_than_the_head_says_are_refused(cut: int) -> No
     assert decode(payload) == exchange
     with pytest.raises(CodecError, match="not as long"):
         decode(payload[:-cut] if cut > 0 else payload + b"x")
+
+
+def test_positions_in_a_ring_are_never_negative() -> None:
+    with pytest.raises(CodecError, match="negative"):
+        decode(encode(Filled(-1))[4:])

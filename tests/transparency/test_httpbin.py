@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.proxy.conftest import free_port
+from tests.ports import free_port
 from tests.transparency.httpbin_requests import asked
 from tests.transparency.wire import Answer, Incoming, read_answer
 

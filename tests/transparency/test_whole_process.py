@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from settings.keyfile import make_key
-from tests.proxy.conftest import Backend, free_port
+from tests.ports import free_port
+from tests.proxy.conftest import Backend
 from tests.transparency.differences import differences
 from tests.transparency.raw_backend import RawBackend
 from tests.transparency.raw_client import play
