@@ -24,6 +24,8 @@ class Moment:
     paused: bool = False
     off: bool = False
     """The route's decision is `off`: an operator wants none of it copied."""
+    full: bool = False
+    """The hand-off has no room now: a read is not kept for it. A write, which makes the databases differ, is worth the try."""
 
 
 def before(match: RouteMatch, method: str, mirror: MirrorSection, moment: Moment, roll: Callable[[], float]) -> Skipped | None:
@@ -41,7 +43,7 @@ def before(match: RouteMatch, method: str, mirror: MirrorSection, moment: Moment
         return Skipped.UNSAFE_METHOD
     if mirror.sample < 1 and roll() >= mirror.sample:
         return Skipped.SAMPLED_OUT
-    return None
+    return Skipped.QUEUE_FULL if moment.full and method in READS else None
 
 
 def at_answer(status: int, headers: Headers, length: int | None, max_body: int) -> Skipped | None:

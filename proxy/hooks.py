@@ -49,7 +49,7 @@ class LiveHooks:
         fields = data.headers.fields
         names = [name.lower() for name, _ in fields]  # looked into instead of the headers: most requests need no mending at all
         looped = HEADER in names and is_copy(fields[names.index(HEADER)][1], path.key)
-        moment = eligibility.Moment(looped, path.draining, path.paused, path.book.is_off(match))
+        moment = eligibility.Moment(looped, path.draining, path.paused, path.book.is_off(match), path.handoff.full)
         peer = str(flow.client_conn.peername[0]) if flow.client_conn.peername else ""
         if b"paritygate" in b"\n".join(names):
             fields = hygiene.without_control_headers(fields)
@@ -85,8 +85,6 @@ class LiveHooks:
             live.decided_by = path.book.seq(match)
             flow.metadata[internals.AGAIN] = self._fall_back(live)
         live.skip = eligibility.before(match, method, path.settings.mirror, moment, path.identity.random.random)
-        if live.skip is None and path.handoff.full and method in eligibility.READS:
-            live.skip = Skipped.QUEUE_FULL  # a copy that would find no room costs nothing; a write is worth the try
         self._let_body_pass(live)
 
     def request(self, flow: HTTPFlow) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgpack
 
 from proxy.standing import Standing
+from traffic.frames import FrameCutter, TooLong
 
 MOST_FROM_PARENT = 64 * 1024 * 1024
 """Ten thousand routes with a decision each are a tenth of it."""
@@ -189,18 +190,11 @@ class FrameReader:
     """Cuts a byte stream into messages of at most `most` bytes; feed it what a socket gave, in any pieces."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._buffer = bytearray()
+        self._frames = FrameCutter(most)
 
     def feed(self, data: bytes) -> Iterator[Order | Word]:
         """The messages completed by `data`. Raises OrderError; the stream is then unusable."""
-        self._buffer += data
-        while len(self._buffer) >= 4:
-            length = int.from_bytes(self._buffer[:4], "big")
-            if length > self._most:
-                raise OrderError(f"a frame of {length} bytes is announced, the limit is {self._most}")
-            if len(self._buffer) < 4 + length:
-                return
-            payload = bytes(self._buffer[4 : 4 + length])
-            del self._buffer[: 4 + length]
-            yield decode(payload)
+        try:
+            yield from map(decode, self._frames.feed(data))
+        except TooLong as error:
+            raise OrderError(str(error)) from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgpack
 
+from traffic.frames import FrameCutter, TooLong
 from traffic.message import Exchange, Headers, Request, Response, Side
 
 MAX_FRAME = 64 * 1024 * 1024
@@ -174,20 +175,14 @@ class FrameReader:
     """Cuts a byte stream into messages; feed it what a socket gave, in any pieces."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._frames = FrameCutter(MAX_FRAME)
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages completed by `data`. Raises CodecError; the stream is then unusable."""
-        self._buffer += data
-        while len(self._buffer) >= 4:
-            length = int.from_bytes(self._buffer[:4], "big")
-            if length > MAX_FRAME:
-                raise CodecError(f"a frame of {length} bytes is announced, the limit is {MAX_FRAME}")
-            if len(self._buffer) < 4 + length:
-                return
-            payload = bytes(self._buffer[4 : 4 + length])
-            del self._buffer[: 4 + length]
-            yield decode(payload)
+        try:
+            yield from map(decode, self._frames.feed(data))
+        except TooLong as error:
+            raise CodecError(str(error)) from error
 
 
 def _text(value: object) -> str:
