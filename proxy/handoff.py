@@ -118,8 +118,7 @@ class HandOff:
         while True:
             try:
                 async with asyncio.timeout(CONNECT_S):
-                    sock = await self._connect()
-                    reader, writer = await asyncio.open_unix_connection(sock=sock)
+                    sock, reader, writer = await self._connect()
             except (OSError, TimeoutError):
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -144,14 +143,14 @@ class HandOff:
                     ring.close()
             await asyncio.sleep(pause)
 
-    async def _connect(self) -> socket.socket:
+    async def _connect(self) -> tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         try:
             await asyncio.get_running_loop().sock_connect(sock, str(self._path))
+            return sock, *await asyncio.open_unix_connection(sock=sock)
         except BaseException:
             sock.close()
             raise
-        return sock
 
     def _part(self) -> None:
         """From here on nothing is sent on this connection: what its shadow was not told of goes to the next one."""

@@ -36,28 +36,26 @@ class Ring:
             os.close(self.descriptor)
             raise
         self._size = size
-        self._at = 0
         self.head = self.told = self.taken = 0
 
     def put(self, pieces: Sequence[bytes], size: int) -> int:
         """Copies a frame of `size` bytes in; the position behind it, or 0 when there is no room for it now."""
-        at, head = self._at, self.head
-        if at + size > self._size:
-            head += self._size - at
-            if size > LARGEST or head + size - self.taken > self._size:
-                return 0
-            if self._size - at >= 4:
-                self._memory[at : at + 4] = _WRAPPED
-            at = 0
-        elif size > LARGEST or head + size - self.taken > self._size:
+        at = self.head % self._size
+        left = self._size - at
+        skip = left if size > left else 0
+        head = self.head + skip + size
+        if size > LARGEST or head - self.taken > self._size:
             return 0
         memory = self._memory
+        if skip:
+            if skip >= 4:
+                memory[at : at + 4] = _WRAPPED
+            at = 0
         for piece in pieces:
             end = at + len(piece)
             memory[at:end] = piece
             at = end
-        self._at = at
-        self.head = head = head + size
+        self.head = head
         return head
 
     def copy(self, end: int, size: int) -> bytes:
