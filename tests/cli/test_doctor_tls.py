@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import sys
 from importlib.metadata import version
@@ -10,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from cli import check_memory, check_tls
 from proxy import memory_ceiling
+from tests.certificates import make_pair
 
 MIB = 1024 * 1024
 PAIR = 'tls_certificate = "front.crt"\ntls_key = "front.key"'
@@ -34,34 +30,13 @@ def doctor(run: Any, folder: Path, proxy: str) -> tuple[int, dict[str, dict[str,
     return code, {check["name"]: check for check in json.loads(out)["checks"]}
 
 
-def make_pair(folder: Path, days: float) -> None:
-    """A certificate that ends in so many days, and its key, for its owner only."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=90))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "front.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "front.key").write_bytes(private)
-    (folder / "front.key").chmod(0o600)
-
-
 def test_without_tls_there_is_nothing_to_mend(run: Any, folder: Path) -> None:
     found = doctor(run, folder, "")[1]["tls"]
     assert (found["ok"], "plain HTTP" in found["text"]) == (True, True)
 
 
 def test_a_good_pair_is_told_with_its_end(run: Any, folder: Path) -> None:
-    make_pair(folder, 40.5)
+    make_pair(folder, days=(-90, 40.5))
     found = doctor(run, folder, PAIR)[1]["tls"]
     assert found["ok"] is True
     assert f"{folder / 'front.crt'}: valid until 20" in found["text"]
@@ -74,9 +49,9 @@ def test_a_pair_that_cannot_be_used_must_be_mended(run: Any, folder: Path, monke
     code, found = doctor(run, folder, PAIR)
     assert (code, found["tls"]["ok"]) == (2, False)
     assert found["tls"]["text"].startswith(f"{folder / 'front.crt'}: there is no such file; correct proxy.tls_certificate")
-    make_pair(folder, 40)
+    make_pair(folder, days=(-90, 40))
     key = (folder / "front.key").read_bytes()
-    make_pair(folder, 40)
+    make_pair(folder, days=(-90, 40))
     (folder / "front.key").write_bytes(key)
     code, found = doctor(run, folder, PAIR)
     assert (code, found["tls"]["ok"]) == (2, False)
@@ -85,21 +60,21 @@ def test_a_pair_that_cannot_be_used_must_be_mended(run: Any, folder: Path, monke
 
 @pytest.mark.parametrize(("days", "ok"), [(21.5, True), (20.5, None)])
 def test_below_21_days_the_end_is_a_note(run: Any, folder: Path, days: float, ok: bool | None) -> None:
-    make_pair(folder, days)
+    make_pair(folder, days=(-90, days))
     found = doctor(run, folder, PAIR)[1]["tls"]
     assert found["ok"] is ok
     assert ("expires in 20 days, on 20" in found["text"]) is (ok is None)
 
 
 def test_an_expired_certificate_is_a_note_said_once(run: Any, folder: Path) -> None:
-    make_pair(folder, -1)
+    make_pair(folder, days=(-90, -1))
     found = doctor(run, folder, PAIR)[1]["tls"]
     assert (found["ok"], found["text"].count("has expired on"), found["text"].count("renew it")) == (None, 1, 1)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_key_that_others_may_read_is_a_note(run: Any, folder: Path, mode: int) -> None:
-    make_pair(folder, 40)
+    make_pair(folder, days=(-90, 40))
     (folder / "front.key").chmod(mode)
     found = doctor(run, folder, PAIR)[1]["tls"]
     assert found["ok"] is None
@@ -111,7 +86,7 @@ def test_a_key_that_others_may_read_is_a_note(run: Any, folder: Path, mode: int)
 def test_http2_needs_a_mitmproxy_whose_h2_is_mended(
     run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, old: str, ok: bool
 ) -> None:
-    make_pair(folder, 40)
+    make_pair(folder, days=(-90, 40))
     monkeypatch.setattr(check_tls, "version", lambda name: old if name == "mitmproxy" else version(name))
     found = doctor(run, folder, PAIR + "\nhttp2 = true")[1]["tls"]
     assert found["ok"] is ok

@@ -17,9 +17,10 @@ import pytest
 
 from gate import decision as signed
 from gate.facts import Decision, State
-from proxy.serve import serve
 from settings.model import Settings
 from store.openings import read_openings
+from tests.certificates import Pair, make_pair
+from tests.one_process import serve
 from tests.ports import free_port
 from traffic.codec import Alarm, FrameReader, Hello, encode
 from traffic.ledger import Ledger, build_ledger
@@ -29,6 +30,12 @@ sys.path.insert(0, str(Path(__file__).parent))  # helpers of this folder, import
 
 KEY = b"k" * 32
 DEADLINE = 15.0
+
+
+@pytest.fixture
+def pair(folder: Path) -> Pair:
+    """A certificate for 127.0.0.1 and its key."""
+    return make_pair(folder)
 
 
 async def until(condition: Callable[[], Any], what: str = "", deadline: float = DEADLINE) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,20 @@ import h2.connection
 import h2.events
 import h2.exceptions
 import h2.settings
+import pytest
 from hyperframe.frame import Frame
 
+from tests.certificates import Pair
+
 DEADLINE = 20.0
+NEEDS_H2 = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
+)
+
+
+def over_http2(pair: Pair, **more: Any) -> dict[str, Any]:
+    """The sections of a configuration that offers HTTP/2 behind this certificate, with what else they have."""
+    return {"proxy": {**pair.section, "http2": True, **more.pop("proxy", {})}, **more}
 
 
 class _Connection(h2.connection.H2Connection):

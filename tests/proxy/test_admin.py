@@ -19,13 +19,13 @@ from cli.gate import gate_answer
 from cli.main import run_command
 from cli.overview import part_health
 from proxy.gate_probe import GateProbe
-from proxy.serve import serve
 from settings.admin_token import admin_headers, read_admin_token
 from settings.keyfile import make_key
 from settings.load import SettingsError, load_settings
 from settings.model import Settings
 from store.database import open_store
 from store.enforced import enforced_numbers
+from tests.one_process import serve
 
 TOKEN = "a-token-that-nobody-guesses-0123"
 ROUTE = "GET /items/{id}"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from crew_stage import crewed, until
-from tls_pairs import make_pair
 
 from proxy import memory_ceiling
 from proxy.memory_ceiling import MemoryCeiling
+from tests.certificates import make_pair
 
 MIB = 1024 * 1024
 EXPIRES = "paritygate_tls_certificate_expires_seconds"

@@ -7,19 +7,13 @@ import hashlib
 import ssl
 import warnings
 from asyncio import sslproto
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tls_pairs import Pair, make_pair
 
 from proxy import connections, listener
 from proxy.client_tls import READ_BYTES
-
-
-@pytest.fixture
-def pair(folder: Path) -> Pair:
-    return make_pair(folder)
+from tests.certificates import Pair
 
 
 @pytest.fixture(params=["plain path", "layers"])

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tls_pairs import Pair, make_pair
 
 from proxy.client_tls import ClientTls, load_client_tls
 from proxy.errors import ProxyError
 from settings.model import Settings
+from tests.certificates import Pair, make_pair
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -32,7 +32,7 @@ RECOVERY_S = 6.0
 CHILD = """
 import asyncio, sys
 from pathlib import Path
-from proxy.serve import serve
+from tests.one_process import serve
 from settings.load import load_settings
 asyncio.run(serve(load_settings(Path(sys.argv[1])), b"k" * 32, lambda: None))
 """

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import Any
 
 import httpx
 import pytest
 from h2.errors import ErrorCodes
-from http2_client import Http2Client
-from tls_pairs import Pair, make_pair
+from http2_client import NEEDS_H2, Http2Client, over_http2
 
 from proxy.memory_ceiling import resident_bytes
+from tests.certificates import Pair
 from traffic.message import Side
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
-)
-
-
-@pytest.fixture
-def pair(folder: Any) -> Pair:
-    return make_pair(folder)
-
-
-def over_http2(pair: Pair, **more: Any) -> dict[str, Any]:
-    return {"proxy": {**pair.section, "http2": True, **more.pop("proxy", {})}, **more}
+pytestmark = NEEDS_H2
 
 
 def test_a_request_reaches_backend_and_copy_as_the_http1_request_it_means(stage: Any, pair: Pair, wait: Any) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
-from http2_client import Http2Client
+from http2_client import NEEDS_H2, Http2Client, over_http2
 from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
@@ -20,25 +19,14 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from tls_pairs import Pair, make_pair
 
 from proxy.http2_frames import MOST_RESETS, MOST_STREAMS, ClientFrames
+from tests.certificates import Pair
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
-)
+pytestmark = NEEDS_H2
 
 CALM = int(ErrorCodes.ENHANCE_YOUR_CALM)
 PSEUDO = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"shop.test"), (b":path", b"/items/1")]
-
-
-@pytest.fixture
-def pair(folder: Any) -> Pair:
-    return make_pair(folder)
-
-
-def over_http2(pair: Pair, **more: Any) -> dict[str, Any]:
-    return {"proxy": {**pair.section, "http2": True, **more.pop("proxy", {})}, **more}
 
 
 def test_requests_beyond_the_limit_are_refused_by_stream(stage: Any, pair: Pair, wait: Any) -> None:

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
-import pytest
 from h2.errors import ErrorCodes
-from http2_client import Http2Client
+from http2_client import NEEDS_H2, Http2Client, over_http2
 from hyperframe.frame import GoAwayFrame
-from tls_pairs import Pair, make_pair
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
-)
+from tests.certificates import Pair
 
-
-@pytest.fixture
-def pair(folder: Any) -> Pair:
-    return make_pair(folder)
-
-
-def over_http2(pair: Pair, **more: Any) -> dict[str, Any]:
-    return {"proxy": {**pair.section, "http2": True, **more.pop("proxy", {})}, **more}
+pytestmark = NEEDS_H2
 
 
 def test_every_stream_of_a_client_that_is_gone_is_settled(stage: Any, pair: Pair, wait: Any) -> None:

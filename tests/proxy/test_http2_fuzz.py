@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from typing import Any
 
 import h2.config
 import h2.connection
 import h2.exceptions
 import pytest
-from http2_client import Http2Client
+from http2_client import NEEDS_H2, Http2Client
 from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
@@ -22,11 +21,10 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from tls_pairs import Pair, make_pair
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
-)
+from tests.certificates import Pair, make_pair
+
+pytestmark = NEEDS_H2
 
 BIG = b"HTTP/1.1 200 OK\r\nContent-Length: 150000\r\n\r\n" + b"z" * 150_000
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import inspect
-import sys
 
 import h2.connection
 import h2.frame_buffer
 import h2.stream
 import pytest
 from h2.settings import SettingCodes, Settings
+from http2_client import NEEDS_H2
 from mitmproxy.proxy import layer, server
 from mitmproxy.proxy.layers import http as http_layers
 
 from proxy.http2_connections import Http2Handler, Http2Layer, Http2Stream
 from proxy.http2_frames import MOST_STREAMS, STREAM_WINDOW, ClientFrames
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
-)
+pytestmark = NEEDS_H2
 
 OVERRIDDEN: list[tuple[type, type, str, list[str]]] = [
     (Http2Stream, http_layers.HttpStream, "make_server_connection", ["self"]),

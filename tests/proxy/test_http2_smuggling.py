@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 import pytest
-from http2_client import Http2Client
-from tls_pairs import Pair, make_pair
+from http2_client import NEEDS_H2, Http2Client, over_http2
 
 from proxy.http2_messages import answer_fields
+from tests.certificates import Pair
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="the newest mitmproxy for 3.11 has an h2 that lets requests be smuggled"
-)
+pytestmark = NEEDS_H2
 
 PSEUDO = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"shop.test"), (b":path", b"/items/1")]
-
-
-@pytest.fixture
-def pair(folder: Any) -> Pair:
-    return make_pair(folder)
-
-
-def over_http2(pair: Pair, **more: Any) -> dict[str, Any]:
-    return {"proxy": {**pair.section, "http2": True, **more.pop("proxy", {})}, **more}
 
 
 def having(**changed: bytes | None) -> list[tuple[bytes, bytes]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import pytest
 
 from proxy.errors import ProxyError
 from proxy.front import bind, refuse_circle
-from proxy.serve import serve
 from store.openings import read_openings
+from tests.one_process import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -159,53 +158,10 @@ CHILD = """
 import asyncio, sys, json
 from pathlib import Path
 from settings.load import load_settings
-from proxy.serve import serve
+from tests.one_process import serve
 from store.openings import read_openings
 asyncio.run(serve(load_settings(Path(sys.argv[1])), b"k" * 32, lambda: print("ready", flush=True)))
 """
-
-
-def test_sigterm_drains_and_exits_cleanly(stage: Any, folder: Path, wait: Any) -> None:
-    """As a process of its own: what waits is answered, exit code 0."""
-
-    async def scenario() -> None:
-        async with stage() as s:  # its backends and its shadow serve the child, too
-            config = folder / "child.toml"
-            port = s.settings.proxy.listen.rpartition(":")[2]
-            await s.admin("POST", "/drain")
-            await asyncio.wait([s.task], timeout=10)
-            for file in s.settings.state_dir.glob("openings-*"):
-                file.unlink()
-            config.write_text(
-                f"[primary]\nurl = {json.dumps(s.settings.primary.url)}\n[candidate]\nurl = {json.dumps(s.settings.candidate.url)}\n"
-                f'[proxy]\nlisten = "127.0.0.1:{port}"\nadmin = "{s.settings.proxy.admin}"\n'
-            )
-            go = asyncio.Event()
-
-            async def slow(asked: Any, reader: Any, writer: asyncio.StreamWriter) -> bool:
-                await go.wait()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                return True
-
-            s.primary.scripts[b"/slow"] = slow
-            command = (sys.executable, "-c", CHILD, str(config))
-            env = {**os.environ, "PYTHONPATH": str(ROOT)}
-            child = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=env)
-            assert child.stdout is not None
-            while await child.stdout.readline() != b"ready\n":
-                assert child.returncode is None
-            waiting = asyncio.get_running_loop().create_task(s.ask("/slow"))
-            await wait(lambda: s.ledger().open == 1)
-            child.send_signal(signal.SIGTERM)
-            while (await s.admin("GET", "/readyz")).status_code != 503:
-                await asyncio.sleep(0.01)
-            go.set()
-            assert (await waiting).body == b"ok"
-            async with asyncio.timeout(10):
-                assert await child.wait() == 0
-            assert s.ledger().served_primary == 1
-
-    asyncio.run(scenario())
 
 
 def test_a_kill_leaves_exact_books(stage: Any, folder: Path, wait: Any) -> None:

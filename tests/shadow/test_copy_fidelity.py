@@ -15,13 +15,13 @@ from shadow_backends import listening
 from shadow_stage import KEY, until
 from shadow_store import ListStore
 
-from proxy.serve import serve
 from rules.load import EMPTY
 from settings.model import Settings
 from settings.routes import load_route_table
 from shadow.copy_request import marker_value
 from shadow.serve import Shadow
 from store.tasks import spawn
+from tests.one_process import serve
 from tests.ports import free_ports
 
 HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}

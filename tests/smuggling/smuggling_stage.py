@@ -22,9 +22,9 @@ from smuggling_payload import Payload
 from smuggling_reading import Ambiguous, Reading
 from smuggling_relay import Relay, raw_origin
 
-from proxy.serve import serve
 from settings.model import Settings
 from store.openings import read_openings
+from tests.one_process import serve
 from tests.ports import free_port, free_ports
 from traffic.codec import FrameReader
 from traffic.ledger import Ledger, build_ledger

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate for 127.0.0.1, signed by itself, and its key."""
+    """A certificate, signed by itself, and its key."""
 
     certificate: Path
     key: Path
@@ -33,14 +33,25 @@ class Pair:
             context.set_alpn_protocols(list(protocols))
         return context
 
+    def server(self) -> ssl.SSLContext:
+        """A server's context that shows this certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
     def serial(self) -> int:
         return x509.load_pem_x509_certificate(self.certificate.read_bytes()).serial_number
 
 
 def make_pair(
-    folder: Path, name: str = "front", days: tuple[float, float] = (-1, 30), passphrase: bytes | None = None, weak: bool = False
+    folder: Path,
+    name: str = "front",
+    days: tuple[float, float] = (-1, 30),
+    passphrase: bytes | None = None,
+    weak: bool = False,
+    address: str = "127.0.0.1",
 ) -> Pair:
-    """Writes a new pair as `name`.crt and `name`.key; `days` are its first and last day, counted from now."""
+    """Writes a new pair as `name`.crt and `name`.key, the key for its owner only; `days` are its first and last, counted from now."""
     key = rsa.generate_private_key(65537, 1024) if weak else ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -52,12 +63,13 @@ def make_pair(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + datetime.timedelta(days=days[0]))
         .not_valid_after(now + datetime.timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .sign(key, hashes.SHA256())
     )
     locked = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
     pair.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pair.key.touch(0o600)
     pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
     return pair

@@ -1,4 +1,5 @@
-"""The live path in one process, without a parent: listener, hand-off, decisions, admin listener. Ends only after a bounded drain."""
+"""The live path in the tests' own process, where they can look into it: listener, hand-off, decisions and admin listener without
+the parent that `paritygate proxy` has (proxy/parent.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _log = structlog.get_logger("paritygate.proxy")
 
 
 async def serve(settings: Settings, key: bytes, on_ready: Callable[[], None], judge: Judge | None = None) -> None:
-    """Serves until SIGTERM, SIGINT, `POST /drain` or cancellation, then drains: new clients are refused, requests under way get
+    """Serves until `POST /drain` or cancellation, then drains: new clients are refused, requests under way get
     their answers (at most DRAIN_S), and what waits is handed over (at most FLUSH_S).
 
     `on_ready` is called once clients can connect. Raises ProxyError when it cannot run.
@@ -125,7 +125,6 @@ class OneProcess:
 async def _run(
     control: OneProcess, administration: Administration, front: socket.socket, on_ready: Callable[[], None], incomplete: bool
 ) -> None:
-    undo = _listen_to_signals(control.stop)
     try:
         administration.start()
         if incomplete:
@@ -138,22 +137,4 @@ async def _run(
         try:
             await control.service.drain()
         finally:
-            undo()
             await administration.close()
-
-
-def _listen_to_signals(stop: asyncio.Event) -> Callable[[], None]:
-    """Drains on SIGTERM and SIGINT, unless whoever runs us listens to them already (it then cancels us, to the same effect)."""
-    loop = asyncio.get_running_loop()
-    mine = []
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                loop.add_signal_handler(number, stop.set)
-                mine.append(number)
-
-    def undo() -> None:
-        for number in mine:
-            loop.remove_signal_handler(number)
-
-    return undo
