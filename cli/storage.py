@@ -1,15 +1,19 @@
-"""`paritygate store`: migrations and integrity."""
+"""`paritygate store`: migrations, integrity, retention and legal deletion."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from cli.codes import Exit
-from cli.console import say, show, show_json
+from cli.console import err, say, show, show_json
 from cli.context import ConfigOption, JsonOption, load, now, with_store
 from store.database import Store
+from store.steps import Step
 
-storage = typer.Typer(name="store", help="The store: migrations and integrity.", no_args_is_help=True)
+storage = typer.Typer(name="store", help="The store: migrations, integrity, retention, legal deletion.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -43,11 +47,55 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @storage.command("prune")
-def prune(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Delete examples and charts older than `store.retention`; counters and the audit stay."""
+def prune(
+    config: ConfigOption = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="then write a SQLite file anew; writers wait, disk for a copy is needed")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Delete examples, clusters and charts older than `store.retention`, and the oldest examples beyond `store.max_size`."""
     settings = load(config)
-    rows = with_store(settings, lambda store: store.prune(now() - settings.store.retention))
+    moment = now()
+
+    async def work(store: Store) -> int:
+        with Progress(TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), console=err) as progress:
+            bars: dict[str, TaskID] = {}
+
+            def tell(step: Step) -> None:
+                bar = bars.get(step.part)
+                if bar is None:
+                    bar = bars[step.part] = progress.add_task(step.part, total=step.total)
+                progress.update(bar, completed=step.done, total=step.total)
+
+            rows = await store.prune(moment - settings.store.retention, moment, settings.store.max_size, tell)
+        if compact:
+            await store.compact()
+        return rows
+
+    rows = with_store(settings, work)
     if json:
         show_json({"rows": rows})
     else:
         show(f"{rows} rows deleted")
+
+
+@storage.command("forget")
+def forget(
+    client: Annotated[list[str] | None, typer.Option(help="a client's key, as examples show it; may be repeated")] = None,
+    example: Annotated[list[str] | None, typer.Option(help="an example's id; may be repeated")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="whatever examples hold this text, e.g. a customer's number; may be repeated")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete what is kept of one person: examples by client, by id or by a text in them. Counts stay, they name nobody."""
+    if not (client or example or text):
+        raise typer.BadParameter("say what: --client, --example or --text", param_hint="--client")
+    settings = load(config)
+    gone = with_store(settings, lambda store: store.forget(client or (), example or (), text or ()))
+    if json:
+        show_json({"examples": gone.examples, "clusters": gone.clusters})
+    else:
+        show(f"{gone.examples} examples deleted; {gone.clusters} clusters no longer name or show it")

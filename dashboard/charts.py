@@ -12,7 +12,8 @@ from dashboard import figures
 from dashboard.reads import RouteView
 from dashboard.session import current_policy
 from gate.facts import Evidence
-from store.records import MinuteRow
+from store.records import TallyRow
+from store.tallies import MINUTE
 
 _MOST_ROUTES = 30
 
@@ -61,9 +62,10 @@ def parity(views: Sequence[RouteView]) -> None:
 _GATES = ("✓ pass", "✗ fail", "… undecided")
 
 
-def verdicts(rows: Sequence[MinuteRow], evidence: Evidence) -> None:
-    """Verdicts per minute, and their sums in words."""
-    points = figures.minute_points((row.at, row.verdicts) for row in rows)
+def verdicts(rows: Sequence[TallyRow], evidence: Evidence, step_s: int) -> None:
+    """Verdicts per minute or hour, and their sums in words."""
+    points = figures.tally_points(rows, step_s)
+    per = "minute" if step_s == MINUTE else "hour"
     if not points:
         st.text("No exchange was compared in this time.")
     else:
@@ -72,14 +74,18 @@ def verdicts(rows: Sequence[MinuteRow], evidence: Evidence) -> None:
             alt.Chart(_data(points))
             .mark_bar()
             .encode(
-                x=alt.X("minute:T", title=None, timeUnit="utcyearmonthdatehoursminutes"),
-                y=alt.Y("sum(exchanges):Q", title="exchanges a minute"),
+                x=alt.X(
+                    "time:T",
+                    title=None,
+                    timeUnit="utcyearmonthdatehoursminutes" if step_s == MINUTE else "utcyearmonthdatehours",
+                ),
+                y=alt.Y("sum(exchanges):Q", title=f"exchanges per {per}"),
                 color=alt.Color("verdict:N", title=None, scale=alt.Scale(domain=order, range=list(figures.VERDICT_COLOURS))),
-                tooltip=["minute:T", "verdict:N", "exchanges:Q"],
+                tooltip=["time:T", "verdict:N", "exchanges:Q"],
             )
             .properties(height=260)
         )
-        st.altair_chart(chart, width="stretch", alt="Verdicts per minute")
+        st.altair_chart(chart, width="stretch", alt=f"Verdicts per {per}")
     st.text(
         f"In this epoch: {figures.counts_text(evidence.verdicts) or 'nothing compared'}; candidate errors {evidence.candidate_errors}"
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from export.body_files import indented_json
 from gate.facts import GateVerdict, RouteStanding, State
+from store.records import TallyRow
 from traffic.message import Answer, Failure, Headers, Request
 
 VERDICTS = ("match", "tolerated", "mismatch", "candidate_error", "noise", "raced", "inconclusive", "cascade")
@@ -168,10 +170,14 @@ def _cut(text: str) -> str:
     return f"{text[:_SHOWN_BODY]}\n... {len(text) - _SHOWN_BODY} more characters; the export holds all of it"
 
 
-def minute_points(rows: Iterable[tuple[int, Mapping[str, int]]]) -> list[dict[str, object]]:
-    """Verdicts over time as one record per minute and verdict, for a chart."""
-    points: list[dict[str, object]] = []
-    for at, verdicts in rows:
-        when = datetime.fromtimestamp(at, UTC).isoformat()
-        points += [{"minute": when, "verdict": name, "exchanges": verdicts[name]} for name in VERDICTS if verdicts.get(name)]
-    return points
+def tally_points(rows: Iterable[TallyRow], step_s: int) -> list[dict[str, object]]:
+    """Verdicts over time as one record per step of `step_s` seconds and verdict, for a chart. Longer rows are in their first step."""
+    sums: dict[tuple[int, str], int] = defaultdict(int)
+    for row in rows:
+        for verdict in VERDICTS:
+            if row.verdicts.get(verdict):
+                sums[row.at // step_s * step_s, verdict] += row.verdicts[verdict]
+    return [
+        {"time": datetime.fromtimestamp(at, UTC).isoformat(), "verdict": verdict, "exchanges": count}
+        for (at, verdict), count in sums.items()
+    ]

@@ -18,7 +18,7 @@ from rules.errors import RuleError
 from settings.load import SettingsError
 from settings.model import Settings
 from settings.rulefiles import read_rules
-from store.records import AuditRow, ClusterRow, Example, MinuteRow, RouteRow
+from store.records import AuditRow, ClusterRow, Example, RouteRow, TallyRow
 from traffic.ledger import Ledger
 
 _MEMORY_S = 2
@@ -57,8 +57,8 @@ def _examples(url: str, cluster_id: str) -> list[Example]:
 
 
 @st.cache_data(ttl=_MEMORY_S, max_entries=64, show_spinner=False)
-def _minutes(url: str, route: str, since: int) -> list[MinuteRow]:
-    return opened(url).call(lambda store: store.minutes(route, float(since)))
+def _tallies(url: str, route: str, since: int) -> list[TallyRow]:
+    return opened(url).call(lambda store: store.tallies(route, float(since)))
 
 
 @st.cache_data(ttl=_MEMORY_S, max_entries=4, show_spinner=False)
@@ -99,7 +99,7 @@ def _example(url: str, example_id: str) -> Example | None:
 
 def forget() -> None:
     """Drops what is remembered, after something was written."""
-    for query in (_rows, _views, _clusters, _cluster, _examples, _example, _minutes, _ledgers, _audit, _decisions, _rule_lines):
+    for query in (_rows, _views, _clusters, _cluster, _examples, _example, _tallies, _ledgers, _audit, _decisions, _rule_lines):
         query.clear()
 
 
@@ -130,9 +130,9 @@ def examples(cluster_id: str) -> list[Example]:
     return answered(lambda url: _examples(url, cluster_id))
 
 
-def minutes(route: str, since: float) -> list[MinuteRow]:
-    """Verdicts of a route per minute since then."""
-    return answered(lambda url: _minutes(url, route, int(since) // 60 * 60))
+def tallies(route: str, since: float) -> list[TallyRow]:
+    """Verdicts of a route over time since then."""
+    return answered(lambda url: _tallies(url, route, int(since) // 60 * 60))
 
 
 def ledgers() -> dict[str, Ledger]:

@@ -153,7 +153,10 @@ class Store(Section):
         "sqlite+aiosqlite:///paritygate.db", description="SQLAlchemy URL; a relative SQLite path is relative to this file"
     )
     keep_examples: int = Field(5, ge=1, le=100, description="examples kept per cluster")
-    retention: Duration = Field(30 * 86400.0, gt=0, description="age at which examples and tallies may be pruned")
+    retention: Duration = Field(30 * 86400.0, gt=0, description="age at which examples, clusters and tallies are pruned")
+    max_size: Size = Field(
+        1024**3, gt=0, description="bytes that examples may take, compressed; beyond it the oldest are pruned"
+    )
 
 
 class Rules(Section):

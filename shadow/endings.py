@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -10,6 +11,7 @@ from itertools import islice
 from differ import VERSION
 from differ.facts import Difference, Judgement
 from differ.rule_use import Suppressed
+from differ.samples import rank
 from gate.epoch import epoch_of
 from gate.units import unit_of
 from shadow.comparison import Compared
@@ -29,26 +31,34 @@ MAX_MEDIA_TYPES, MAX_MEDIA_LENGTH, MAX_MEDIA_ROUTES = 16, 100, 10_000
 
 
 class ExampleOffers:
-    """How often an example is worth its cost: generously at first, then now and then, since the store keeps only a few."""
+    """Which exchanges are worth the cost of an example: those that the store would keep.
 
-    def __init__(self, clock: Callable[[], float], first: int) -> None:
-        self._clock, self._first = clock, first
-        self._offers: OrderedDict[str, tuple[int, float]] = OrderedDict()
+    An exchange whose rank is among the `sampled` lowest that a cluster had here is offered, so that the store's lowest are those of all
+    exchanges: their number grows with the logarithm of the traffic. One in REFRESH_S is offered besides, since the newest are kept, too.
+    """
 
-    def wanted(self, cluster_ids: set[str]) -> bool:
-        """Whether any of the clusters should be offered an example now; counts the offer."""
-        now = self._clock()
+    def __init__(self, clock: Callable[[], float], sampled: int) -> None:
+        self._clock, self._sampled = clock, sampled
+        self._clusters: OrderedDict[str, tuple[list[int], float]] = OrderedDict()
+
+    def wanted(self, cluster_ids: set[str], exchange_id: str) -> bool:
+        """Whether any of the clusters should be offered this exchange now; notes the offer."""
+        now, number = self._clock(), rank(exchange_id)
         wanted = False
         for cluster in cluster_ids:
-            offers, at = self._offers.get(cluster, (0, -REFRESH_S))
-            if offers < self._first or now - at >= REFRESH_S:
+            lowest, offered = self._clusters.get(cluster, ([], -REFRESH_S))
+            if len(lowest) < self._sampled or number < lowest[-1]:
+                insort(lowest, number)
+                del lowest[self._sampled :]
                 wanted = True
+            wanted = wanted or now - offered >= REFRESH_S
+            self._clusters[cluster] = (lowest, offered)
+            self._clusters.move_to_end(cluster)
         if wanted:
             for cluster in cluster_ids:
-                self._offers[cluster] = (self._offers.get(cluster, (0, 0.0))[0] + 1, now)
-                self._offers.move_to_end(cluster)
-            while len(self._offers) > MAX_CLUSTERS:
-                self._offers.popitem(last=False)
+                self._clusters[cluster] = (self._clusters[cluster][0], now)
+        while len(self._clusters) > MAX_CLUSTERS:
+            self._clusters.popitem(last=False)
         return wanted
 
 
@@ -120,7 +130,7 @@ class Endings:
             shown = judgement.differences[:MAX_DIFFERENCES]
         texts = self.texts(shown)
         example = None
-        if shown and self._offers.wanted({difference.atom.cluster_id for difference in shown}):
+        if shown and self._offers.wanted({difference.atom.cluster_id for difference in shown}, exchange.id):
             example = self.example(made, texts, exchange.id, judgement.reason)
         return Ended(
             boot=exchange.boot,

@@ -17,7 +17,7 @@ FIRST_S = 300.0
 EVERY_S = 3600.0
 
 
-async def keep_to_retention(store: Store, retention_s: float, now: Callable[[], float]) -> None:
+async def keep_to_retention(store: Store, retention_s: float, most_bytes: int, now: Callable[[], float]) -> None:
     """Runs until it is cancelled. `now` is Unix time. A store that refuses is tried again the next time."""
     outage = Outage("old examples and tallies cannot be pruned yet")
     pause = FIRST_S
@@ -25,7 +25,8 @@ async def keep_to_retention(store: Store, retention_s: float, now: Callable[[], 
         await asyncio.sleep(pause)
         pause = EVERY_S
         try:
-            rows = await store.prune(now() - retention_s)
+            moment = now()
+            rows = await store.prune(moment - retention_s, moment, most_bytes)
         except Exception as error:
             outage.failed(error)
             continue

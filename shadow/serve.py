@@ -97,7 +97,7 @@ class Shadow:
     def __init__(self, settings: Settings, key: bytes, rules: RuleSet, store: Store, routes: RouteTable) -> None:
         clock, now = time.monotonic, time.time
         mirror = settings.mirror
-        self._timeout, self._store, self._now, self._retention = mirror.timeout, store, now, settings.store.retention
+        self._timeout, self._store, self._now, self._kept = mirror.timeout, store, now, settings.store
         policy = policy_for(
             settings.gate.profile, settings.gate.parity, settings.gate.alpha, settings.gate.model_dump(exclude_none=True)
         )
@@ -122,7 +122,7 @@ class Shadow:
             copies.send, copies.have_room, judging, AskBudget(clock), Places(clock), Places(clock)
         )
         redactor = Redactor(settings.redact.headers, settings.redact.json_paths, key)
-        offers = ExampleOffers(clock, keep * 2)
+        offers = ExampleOffers(clock, keep)
         endings = Endings(redactor, rules.digest, policy.unit_window_s, offers, Modes(clock), now, versions)
         self._samples = RuleSamples(rules, versions, identity, judging, endings, self._recorder.add_samples, now, clock, keep)
         self._rule_alarms = RuleAlarms(store, rules, versions, now)
@@ -185,7 +185,7 @@ class Shadow:
             spawn(self._recorder.run(), "recorder"),
             spawn(self._reconciliation.sweep(), "books of dead proxies"),
             spawn(self._close_units(), "evidence units"),
-            spawn(keep_to_retention(self._store, self._retention, self._now), "retention"),
+            spawn(keep_to_retention(self._store, self._kept.retention, self._kept.max_size, self._now), "retention"),
             spawn(self._samples.run(), "what rules hide"),
             spawn(self._rule_alarms.run(), "alarms of rules"),
             spawn(learn_data_nodes(self._store, self._judging.key_names), "data nodes"),

@@ -27,12 +27,11 @@ from traffic.ledger import (
     build_ledger,
     opening_slot,
 )
-from traffic.outcome import Ending, Lost, Refused, Skipped
+from traffic.outcome import Skipped
 
 _LARGEST = 2**62
 _HANDED_SLOTS = frozenset(opening_slot(answer, HANDED) for answer in ANSWERS)
 _PROVISIONAL_SLOT = opening_slot(SERVED_PRIMARY, HANDED)
-_DIED_SLOT = opening_slot(f"refused:{Refused.PROXY_DIED}", f"skipped:{Skipped.PROXY_DIED}")
 
 # Missing data that hides the candidate's faults or our own; what a policy or the client skipped is no incident.
 INCIDENTS = frozenset(
@@ -62,11 +61,10 @@ class Account:
         """
         slots = dict(self.slots)
         if not self.closed:
-            handed = sum(slots.get(slot, 0) for slot in _HANDED_SLOTS)
-            early = sum(count for _, _, count in self.ends) - handed
+            early = sum(count for _, _, count in self.ends) - handed(slots)
             if early > 0:
                 slots[_PROVISIONAL_SLOT] = slots.get(_PROVISIONAL_SLOT, 0) + early
-            slots[SEEN_SLOT] = max(slots.get(SEEN_SLOT, 0), _answered(slots))
+            slots[SEEN_SLOT] = max(slots.get(SEEN_SLOT, 0), answered(slots))
         return build_ledger(slots, self.ends)
 
 
@@ -90,11 +88,11 @@ async def write_ends(connection: AsyncConnection, ended: Iterable[Ended]) -> Non
     counts: dict[tuple[str, str, str, str], int] = defaultdict(int)
     for row in ended:
         counts[row.boot, row.route, str(row.ending), str(row.reason)] += row.count
-    await upsert(connection, End, [_end(*key, count) for key, count in counts.items()], count="add")
+    await upsert(connection, End, [end_row(*key, count) for key, count in counts.items()], count="add")
 
 
 async def write_openings(connection: AsyncConnection, openings: Sequence[OpeningCounts]) -> None:
-    """Raises the boots' counts to what was read, and closes the boots that are known to be dead. The boots' rows are held."""
+    """Raises the boots' counts to what was read. The boots' rows are held."""
     highest: dict[tuple[str, str, int], int] = {}
     for opening in openings:
         for route, slots in opening.routes.items():
@@ -104,32 +102,9 @@ async def write_openings(connection: AsyncConnection, openings: Sequence[Opening
                     highest[key] = max(highest.get(key, 0), min(count, _LARGEST))
     rows = [{"boot": boot, "route": route, "slot": slot, "count": count} for (boot, route, slot), count in highest.items()]
     await upsert(connection, Opening, rows, count="max")
-    for boot in sorted({opening.boot for opening in openings if opening.closed}):
-        await _close(connection, boot)
     named = {opening.boot: opening.node for opening in openings if opening.node}
     for boot in sorted(named):
         await connection.execute(update(Boot).where(Boot.boot == boot, Boot.node == "").values(node=named[boot]))
-
-
-async def _close(connection: AsyncConnection, boot: str) -> None:
-    died, lost = [], []
-    for (_, route), account in (await read_accounts(connection, boot=boot)).items():
-        unanswered = account.slots.get(SEEN_SLOT, 0) - _answered(account.slots)
-        if unanswered > 0:
-            died.append({"boot": boot, "route": route, "slot": _DIED_SLOT, "count": unanswered})
-        elif unanswered < 0:
-            # More answers than requests: only a torn file shows that. Every answer had its request.
-            died.append({"boot": boot, "route": route, "slot": SEEN_SLOT, "count": -unanswered})
-        ended = sum(count for _, _, count in account.ends)
-        pending = max(0, sum(account.slots.get(slot, 0) for slot in _HANDED_SLOTS) - ended)
-        # What had reached the channel was the shadow's, the rest was still in the proxy's queue.
-        with_worker = min(pending, max(0, account.slots.get(SENT_SLOT, 0) - ended))
-        for reason, count in ((Lost.WORKER_DIED, with_worker), (Lost.QUEUE_DIED, pending - with_worker)):
-            if count:
-                lost.append(_end(boot, route, Ending.LOST.value, reason.value, count))
-    await upsert(connection, Opening, died, count="add")
-    await upsert(connection, End, lost, count="add")
-    await connection.execute(update(Boot).where(Boot.boot == boot).values(closed=1))
 
 
 async def read_accounts(
@@ -185,9 +160,16 @@ async def ended_counts(connection: AsyncConnection, boot: str) -> dict[str, int]
     return {route: int(count) for route, count in found}
 
 
-def _answered(slots: Mapping[int, int]) -> int:
+def answered(slots: Mapping[int, int]) -> int:
+    """How many requests were answered."""
     return sum(count for slot, count in slots.items() if slot not in (SEEN_SLOT, SENT_SLOT))
 
 
-def _end(boot: str, route: str, ending: str, reason: str, count: int) -> dict[str, str | int]:
+def handed(slots: Mapping[int, int]) -> int:
+    """How many exchanges were handed over to the shadow."""
+    return sum(slots.get(slot, 0) for slot in _HANDED_SLOTS)
+
+
+def end_row(boot: str, route: str, ending: str, reason: str, count: int) -> dict[str, str | int]:
+    """A row of `store.schema.End`."""
     return {"boot": boot, "route": route, "ending": ending, "reason": reason, "count": count}

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from differ.facts import Atom
 from store.data_nodes import named_over, read_data_nodes
-from store.examples import links_of, write_examples
+from store.examples import links_of
 from store.records import ClusterRow, DifferenceText, Ended, Example, Finding
 from store.schema import Cluster, ClusterClient
 from store.text import bounded
@@ -48,9 +48,9 @@ class _Sighting:
 
 
 async def write_clusters(
-    connection: AsyncConnection, ended: Iterable[Ended], findings: Sequence[Finding], keep_examples: int
-) -> None:
-    """Counts each distinct atom of an exchange once, and keeps at most `keep_examples` examples in each cluster."""
+    connection: AsyncConnection, ended: Iterable[Ended], findings: Sequence[Finding]
+) -> dict[str, list[Example]]:
+    """Counts each distinct atom of an exchange once. Returns the examples that are offered to each cluster."""
     ended = list(ended)
     nodes = await read_data_nodes(connection, {row.route for row in ended if row.differences})
     sightings: dict[str, _Sighting] = {}
@@ -62,7 +62,7 @@ async def write_clusters(
         sighting = sightings.setdefault(finding.atom.cluster_id, _Sighting(finding.atom))
         sighting.add(finding.at, finding.count, finding.example, detail=finding.detail)
     if not sightings:
-        return
+        return {}
     sightings = await _within_bounds(connection, sightings)
     rows = [
         {
@@ -82,8 +82,7 @@ async def write_clusters(
     ]
     await upsert(connection, Cluster, rows, count="add", first_seen="min", last_seen="max", detail="fill")
     await _write_clients(connection, {cluster_id: seen.clients for cluster_id, seen in sightings.items()})
-    offers = {cluster_id: list(seen.examples.values()) for cluster_id, seen in sightings.items() if seen.examples}
-    await write_examples(connection, offers, keep_examples)
+    return {cluster_id: list(seen.examples.values()) for cluster_id, seen in sightings.items() if seen.examples}
 
 
 def _in_words(difference: DifferenceText) -> str:
@@ -130,7 +129,7 @@ async def read_clusters(
     if cluster_id is not None:
         query = query.where(Cluster.id == cluster_id)
     found = (await connection.execute(query.order_by(Cluster.count.desc(), Cluster.id))).all()
-    links = await links_of(connection, None if route is None and cluster_id is None else [row[0] for row in found])
+    links = await links_of(connection, [row[0] for row in found])
     return [
         ClusterRow(key, Atom(*atom), int(count), int(seen_by), first, last, detail, tuple(links.get(key, ())))
         for key, *atom, count, first, last, detail, seen_by in found

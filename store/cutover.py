@@ -15,6 +15,7 @@ from gate.machine import ACTIONS, Refused, transition
 from gate.policy import Policy
 from store.audit import append, hold_chain
 from store.database import Store
+from store.epochs import restart
 from store.evidence import read_one
 from store.standings import (
     APPROVAL_LIFE_S,
@@ -26,7 +27,6 @@ from store.standings import (
     write_decision,
     write_standing,
 )
-from store.units import restart
 
 APPROVE = "approve"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import delete, func, select, update
@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from differ.facts import Atom
 from differ.key_names import generalised
-from store.examples import drop_orphans, kept_links
+from store.examples import kept_links
 from store.schema import Cluster, ClusterAlias, ClusterClient, DataNode, ExampleLink
-from store.upsert import upsert
+from store.upsert import parts, upsert
 
 MAX_ALIASES_IN_A_ROW = 10
-_IN_ONE_QUERY = 500
 
 
 @dataclass
@@ -65,7 +64,8 @@ async def merge_clusters(
 ) -> int:
     """Merges each cluster below a data node of its route into the one of the generalised path. Returns how many went.
 
-    `routes` None means all. The merged cluster keeps `keep_examples`, or as many as it has already.
+    `routes` None means all. The merged cluster keeps `keep_examples`, or as many as it has already; the others are deleted later
+    (store.retention), since whoever deletes examples has to hold them first.
     """
     gone = 0
     for route, data in sorted((await read_data_nodes(connection, routes)).items()):
@@ -119,7 +119,7 @@ async def _merge(connection: AsyncConnection, new: str, into: _Merged, keep: int
     already = await connection.scalar(select(func.count()).select_from(ExampleLink).where(ExampleLink.cluster_id == new)) or 0
     clients: set[str] = set()
     links: set[tuple[float, str]] = set()
-    for ids in _parts([new, *into.old]):
+    for ids in parts([new, *into.old]):
         clients.update(await connection.scalars(select(ClusterClient.client).where(ClusterClient.cluster_id.in_(ids))))
         found = await connection.execute(select(ExampleLink.at, ExampleLink.example_id).where(ExampleLink.cluster_id.in_(ids)))
         links.update((at, name) for at, name in found)
@@ -129,16 +129,10 @@ async def _merge(connection: AsyncConnection, new: str, into: _Merged, keep: int
     await upsert(connection, ClusterClient, rows)
     await upsert(connection, ExampleLink, [{"cluster_id": new, "example_id": name, "at": at} for at, name in kept])
     await connection.execute(delete(ExampleLink).where(ExampleLink.cluster_id == new, ExampleLink.example_id.in_(left)))
-    for ids in _parts(into.old):  # their clients and links go with them
+    for ids in parts(into.old):  # their clients and links go with them
         await connection.execute(update(ClusterAlias).where(ClusterAlias.cluster_id.in_(ids)).values(cluster_id=new))
         await connection.execute(delete(Cluster).where(Cluster.id.in_(ids)))
     await upsert(connection, ClusterAlias, [{"id": old, "cluster_id": new} for old in into.old], cluster_id="set")
-    for ids in _parts(left):
-        await drop_orphans(connection, ids)
-
-
-def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + _IN_ONE_QUERY] for start in range(0, len(ids), _IN_ONE_QUERY))
 
 
 async def current_id(connection: AsyncConnection, cluster_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,16 +17,21 @@ from store import (
     engine,
     evidence,
     examples,
+    forgetting,
+    integrity,
     overview,
+    retention,
     rule_uses,
     standings,
     tallies,
     units,
-    upkeep,
+    vacuum,
 )
 from store.errors import StoreError, checked_url
-from store.records import AuditRow, Batch, ClusterRow, Example, MinuteRow, RouteRow
-from store.writer import Token, write_batch
+from store.forgetting import Forgotten
+from store.records import AuditRow, Batch, ClusterRow, Example, RouteRow, TallyRow
+from store.steps import Step
+from store.writer import Token, write_counts, write_kept
 from traffic.ledger import Ledger
 
 __all__ = ["Store", "StoreError", "open_store"]
@@ -72,12 +77,19 @@ class Store:
     async def write(self, batch: Batch, keep_examples: int, token: Token | None = None) -> None:
         """Writes a batch. With a token (writer's name, growing number) writing it again after an unclear failure changes nothing."""
         async with self.writing() as connection:
-            await write_batch(connection, batch, keep_examples, self._max_open_units, token)
+            offers = await write_counts(connection, batch, keep_examples, self._max_open_units, token)
+        if offers or any(sample.examples for sample in batch.samples):
+            async with self.writing() as connection:
+                await write_kept(connection, offers, batch.samples, keep_examples)
 
     async def close_units(self, now: float) -> int:
-        """Folds the evidence units whose window is over, of quiet routes too. Returns how many."""
-        async with self.writing() as connection:
-            return await units.close_units(connection, now)
+        """Folds the evidence units whose window is over, of quiet routes too, in short transactions. Returns how many."""
+        folded, done = 0, False
+        while not done:
+            async with self.writing() as connection:
+                some, done = await units.close_units(connection, now, self._max_open_units)
+            folded += some
+        return folded
 
     async def ended_counts(self, boot: str) -> dict[str, int]:
         """How many exchanges of a proxy's boot have ended, by route."""
@@ -130,10 +142,10 @@ class Store:
         async with self.reading() as connection:
             return await examples.read_examples(connection, await data_nodes.current_id(connection, cluster_id))
 
-    async def minutes(self, route: str, since: float) -> list[MinuteRow]:
-        """A route's verdicts and candidate errors per minute from `since` (Unix seconds) on, oldest first."""
+    async def tallies(self, route: str, since: float) -> list[TallyRow]:
+        """A route's verdicts and candidate errors per minute, hour or day from `since` (Unix seconds) on, oldest first."""
         async with self.reading() as connection:
-            return await tallies.read_minutes(connection, route, since)
+            return await tallies.read_tallies(connection, route, since)
 
     async def rule_hits(self) -> list[tuple[str, str, int]]:
         """(rule, route, responses), most frequent first."""
@@ -161,15 +173,36 @@ class Store:
         async with self.reading() as connection:
             return await audit.read_audit(connection, limit)
 
-    async def prune(self, before: float) -> int:
-        """Deletes examples and charts older than `before` (Unix seconds); counters and the audit stay. Returns how many rows."""
-        async with self.writing() as connection:
-            return await upkeep.prune(connection, before)
+    async def prune(
+        self, before: float, now: float, most_bytes: int | None = None, tell: Callable[[Step], None] = lambda step: None
+    ) -> int:
+        """Takes out what is older than `before`, and the oldest examples while all take more than `most_bytes`; how many rows went.
+
+        `before` and `now` are Unix seconds. Works in short transactions; `tell` hears of each. Counters and the audit stay.
+        """
+        gone = 0
+        async for step in retention.prune(self.writing, before, now, most_bytes):
+            gone += step.rows
+            tell(step)
+        async for step in vacuum.give_back(self._engine, self._url):
+            tell(step)
+        return gone
+
+    async def forget(self, clients: Collection[str], example_ids: Collection[str], texts: Collection[str]) -> Forgotten:
+        """Deletes the examples of these clients, of these ids, and those in which one of the texts occurs, and what clusters show of
+        them. Counts stay."""
+        gone = await forgetting.forget(self.reading, self.writing, clients, example_ids, texts)
+        await vacuum.overwrite(self._engine, self._url)
+        return gone
+
+    async def compact(self) -> None:
+        """Writes a SQLite file anew, without free room; writers wait meanwhile."""
+        await vacuum.compact(self._engine, self._url)
 
     async def check(self) -> list[str]:
         """What is wrong in the store, one sentence each; empty when nothing is."""
         async with self.reading() as connection:
-            return await upkeep.problems(connection)
+            return await integrity.problems(connection)
 
 
 def open_store(url: str, *, max_open_units: int = MAX_OPEN_UNITS) -> Store:

@@ -7,24 +7,23 @@ counting of the earlier ones only those that held enough units to be a chance of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gate.facts import Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
+from store.epochs import ATTEMPT_UNITS, Pair
 from store.late_units import COUNTED
-from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal
+from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal, Window
 from store.tallies import read_latencies
+from store.upsert import parts
 from traffic.ledger import Ledger
 from traffic.message import Side
 from traffic.outcome import Ending
 from traffic.route import UNROUTED
-
-ATTEMPT_UNITS = 20
-"""Earlier epochs with fewer closed units were no attempt: nobody passes on so few at any parity of 0.82 or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,58 +41,66 @@ class Span:
     restarts: int
 
 
+Histograms = dict[tuple[str, str, str], dict[int, int]]
+"""By (route, epoch, side)."""
+
+
 async def read_evidence(
     connection: AsyncConnection,
-    ledgers: dict[str, Ledger],
+    ledgers: Mapping[str, Ledger],
     route: str | None = None,
     routes_total: int | None = None,
     approved_since: float | None = None,
-) -> dict[str, Evidence]:
-    """The evidence of every route that has any, or of `route` (then always there).
+) -> tuple[dict[str, Evidence], Histograms]:
+    """The evidence of every route that has any, or of `route` (then always there), and the latencies of its current epoch.
 
     `ledgers` are those of the same moment. `routes_total` is the number of routes that share alpha (else: those with evidence).
-    Approvals given at or before `approved_since` (Unix seconds) are left out; None keeps all.
+    Approvals given at or before `approved_since` (Unix seconds) are left out; None keeps all. Where all routes are asked for, open
+    units are counted as `store.schema.Window` says: up to a tenth too many.
     """
     spans = await _read_spans(connection, route)
-    verdicts = await _read_verdicts(connection, route)
-    open_units = await _read_open_units(connection, route)
-    pairs = await _read_pairs(connection, route)
+    current = {
+        label: max(epochs, key=lambda span: (span.last_seen, span.first_seen, span.epoch)) for label, epochs in spans.items()
+    }
+    wanted = sorted((label, span.epoch) for label, span in current.items())
+    verdicts = await _read_verdicts(connection, wanted)
+    open_units = await _count_open_units(connection, route)
+    pairs = await _read_pairs(connection, wanted)
     approvals = await _read_approvals(connection, route, approved_since)
-    histograms = await read_latencies(connection, route)
-    total = routes_total if routes_total is not None else await count_routes(connection)
+    histograms = await read_latencies(connection, wanted)
+    total = max(1, routes_total if routes_total is not None else await count_routes(connection))
     evidence = {}
     for label in sorted({*spans, *([route] if route is not None else [])}):
-        epochs = spans.get(label, [])
         ledger = ledgers.get(label, Ledger())
         violations = tuple(ledger.violations())
-        if not epochs:
+        if label not in current:
             agreed = tuple(approvals.get((label, ""), ()))
-            evidence[label] = Evidence(label, routes_total=max(1, total), approvals=agreed, ledger_violations=violations)
+            evidence[label] = Evidence(label, routes_total=total, approvals=agreed, ledger_violations=violations)
             continue
-        current = max(epochs, key=lambda span: (span.last_seen, span.first_seen, span.epoch))
-        key = (label, current.epoch)
+        span = current[label]
+        key = (label, span.epoch)
         seen = dict(verdicts.get(key, {}))
         errors = seen.pop(Ending.CANDIDATE_ERROR.value, 0)
         sides = [sum(histograms.get((*key, side.value), {}).values()) for side in Side]
         evidence[label] = Evidence(
             route=label,
-            epoch=current.epoch,
-            n=current.n,
-            k=current.k,
+            epoch=span.epoch,
+            n=span.n,
+            k=span.k,
             open_units=open_units.get(key, 0),
-            first_unit_at=current.first_unit_at,
-            last_unit_at=current.last_unit_at,
+            first_unit_at=span.first_unit_at,
+            last_unit_at=span.last_unit_at,
             verdicts=seen,
             candidate_errors=errors,
-            incident_skips=max(0, incidents(ledger) - current.incident_base),
-            attempt=attempt_of(current, epochs),
-            routes_total=max(1, total),
+            incident_skips=max(0, incidents(ledger) - span.incident_base),
+            attempt=attempt_of(span, spans[label]),
+            routes_total=total,
             latency=tuple(pairs.get(key, ())),
             latency_samples=min(sides),
             approvals=tuple(approvals.get(key, ())),
             ledger_violations=violations,
         )
-    return evidence
+    return evidence, histograms
 
 
 def attempt_of(current: Span, epochs: Iterable[Span]) -> int:
@@ -114,7 +121,8 @@ async def read_one(
 ) -> Evidence:
     """One route's evidence; empty where nothing is known of it."""
     ledgers = await read_ledgers(connection, route)
-    return (await read_evidence(connection, ledgers, route, routes_total, approved_since))[route]
+    evidence, _ = await read_evidence(connection, ledgers, route, routes_total, approved_since)
+    return evidence[route]
 
 
 async def _read_spans(connection: AsyncConnection, route: str | None) -> dict[str, list[Span]]:
@@ -138,40 +146,47 @@ async def _read_spans(connection: AsyncConnection, route: str | None) -> dict[st
     return spans
 
 
-async def _read_verdicts(connection: AsyncConnection, route: str | None) -> dict[tuple[str, str], dict[str, int]]:
-    query = select(VerdictTotal.route, VerdictTotal.epoch, VerdictTotal.verdict, VerdictTotal.count)
-    if route is not None:
-        query = query.where(VerdictTotal.route == route)
-    verdicts: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for label, epoch, verdict, count in await connection.execute(query.order_by(VerdictTotal.verdict)):
-        verdicts[label, epoch][verdict] = int(count)
+async def _read_verdicts(connection: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, dict[str, int]]:
+    verdicts: dict[Pair, dict[str, int]] = defaultdict(dict)
+    for some in parts(list(pairs)):
+        found = await connection.execute(
+            select(VerdictTotal.route, VerdictTotal.epoch, VerdictTotal.verdict, VerdictTotal.count)
+            .where(tuple_(VerdictTotal.route, VerdictTotal.epoch).in_(some))
+            .order_by(VerdictTotal.verdict)
+        )
+        for label, epoch, verdict, count in found:
+            verdicts[label, epoch][verdict] = int(count)
     return verdicts
 
 
-async def _read_open_units(connection: AsyncConnection, route: str | None) -> dict[tuple[str, str], int]:
-    query = select(OpenUnit.route, OpenUnit.epoch, func.count()).where(OpenUnit.bad != COUNTED)
-    query = query.group_by(OpenUnit.route, OpenUnit.epoch)
-    if route is not None:
-        query = query.where(OpenUnit.route == route)
+async def _count_open_units(connection: AsyncConnection, route: str | None) -> dict[Pair, int]:
+    if route is None:
+        query = select(Window.route, Window.epoch, func.sum(Window.units)).group_by(Window.route, Window.epoch)
+    else:
+        exact = select(OpenUnit.route, OpenUnit.epoch, func.count()).where(OpenUnit.route == route, OpenUnit.bad != COUNTED)
+        query = exact.group_by(OpenUnit.route, OpenUnit.epoch)
     return {(label, epoch): int(count) for label, epoch, count in await connection.execute(query)}
 
 
-async def _read_pairs(connection: AsyncConnection, route: str | None) -> dict[tuple[str, str], list[LatencyEvidence]]:
-    query = select(
-        LatencyPair.route,
-        LatencyPair.epoch,
-        LatencyPair.tau,
-        LatencyPair.threshold_ms,
-        LatencyPair.bound_ms,
-        LatencyPair.primary_slow_only,
-        LatencyPair.candidate_slow_only,
-    ).order_by(LatencyPair.tau)
-    if route is not None:
-        query = query.where(LatencyPair.route == route)
-    pairs: dict[tuple[str, str], list[LatencyEvidence]] = defaultdict(list)
-    for label, epoch, tau, threshold, bound, primary, candidate in await connection.execute(query):
-        pairs[label, epoch].append(LatencyEvidence(tau, threshold, bound, primary, candidate))
-    return pairs
+async def _read_pairs(connection: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, list[LatencyEvidence]]:
+    found: dict[Pair, list[LatencyEvidence]] = defaultdict(list)
+    for some in parts(list(pairs)):
+        rows = await connection.execute(
+            select(
+                LatencyPair.route,
+                LatencyPair.epoch,
+                LatencyPair.tau,
+                LatencyPair.threshold_ms,
+                LatencyPair.bound_ms,
+                LatencyPair.primary_slow_only,
+                LatencyPair.candidate_slow_only,
+            )
+            .where(tuple_(LatencyPair.route, LatencyPair.epoch).in_(some))
+            .order_by(LatencyPair.tau)
+        )
+        for label, epoch, tau, threshold, bound, primary, candidate in rows:
+            found[label, epoch].append(LatencyEvidence(tau, threshold, bound, primary, candidate))
+    return found
 
 
 async def _read_approvals(

@@ -1,39 +1,56 @@
-"""Examples: a few whole exchanges of each cluster, the oldest (how it began) and the newest (how it is now)."""
+"""Examples: a few whole exchanges of each cluster, an even sample of all that there were and the newest (how it is now).
+
+Whoever adds or deletes examples holds them all (`hold_examples`) until its transaction ends: so a body that nobody has any more can be
+deleted while others write.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from differ.samples import rank
 from store.errors import StoreError
-from store.example_codec import DamagedExample, pack_example, unpack_example
+from store.example_codec import DamagedExample, Packed, pack_example, unpack_example
 from store.records import Example
-from store.schema import ExampleLink, RuleExample, StoredExample
-from store.upsert import upsert
+from store.schema import Body, Cluster, ExampleBody, ExampleLink, RuleExample, StoredExample
+from store.upsert import parts, upsert
 
-_IN_ONE_QUERY = 500
+_LOCK = 0x7061726974790003
 
 Link = tuple[float, str]
 """(time, example id)"""
 
 
+async def hold_examples(connection: AsyncConnection) -> None:
+    """Keeps every other writer of examples out until the transaction ends. Comes before anything else that a transaction holds."""
+    if connection.dialect.name == "postgresql":  # on SQLite there is but one writer anyway
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+
+
 def kept_links(links: Sequence[Link], keep: int) -> list[Link]:
-    """At most `keep` of them, in order of time: the older half of the places for the oldest, the rest for the newest."""
-    ordered = sorted(set(links))
-    if len(ordered) <= keep:
-        return ordered
-    oldest = (keep + 1) // 2
-    newest = keep - oldest
-    return ordered[:oldest] + ordered[len(ordered) - newest :]
+    """At most `keep` of them, in order of time: those of the lowest ranks in the larger half of the places, the newest in the rest.
+
+    The lowest ranks are an even sample of all that was ever offered, in whatever order and by however many writers.
+    """
+    every = sorted(set(links))
+    sampled = sorted(every, key=lambda link: rank(link[1]))[: keep - keep // 2]
+    others = [link for link in every if link not in set(sampled)]
+    return sorted([*sampled, *others[len(others) - min(keep // 2, len(others)) :]])
 
 
 async def write_examples(connection: AsyncConnection, offers: Mapping[str, Sequence[Example]], keep: int) -> None:
     """Keeps what fits of the examples offered to each cluster; examples that no cluster keeps any more are deleted.
 
-    The clusters' rows must be held, so that two writers cannot each keep `keep`.
+    The examples must be held. A cluster that is gone meanwhile is left out.
     """
+    held: set[str] = set()
+    for some in parts(sorted(offers)):
+        rows = select(Cluster.id).where(Cluster.id.in_(some)).order_by(Cluster.id).with_for_update(read=True, key_share=True)
+        held.update(await connection.scalars(rows))
+    offers = {cluster_id: examples for cluster_id, examples in offers.items() if cluster_id in held}
     there = await _times_of(connection, sorted(offers))
     given = {example.id: example for examples in offers.values() for example in examples}
     added: dict[str, list[Link]] = {}
@@ -62,32 +79,61 @@ async def write_examples(connection: AsyncConnection, offers: Mapping[str, Seque
 
 async def insert_examples(connection: AsyncConnection, examples: Sequence[Example]) -> None:
     """Stores examples of distinct ids; one that is there stays as it is. Whoever calls links them in the same transaction."""
+    if not examples:
+        return
+    known: set[str] = set()
+    for some in parts([example.id for example in examples]):
+        known.update(await connection.scalars(select(StoredExample.id).where(StoredExample.id.in_(some))))
+    packed: dict[str, Packed] = {}
     rows = []
     for example in examples:
-        blob, digest = pack_example(example)
-        rows.append({"id": example.id, "route": example.route, "at": example.at, "digest": digest, "blob": blob})
+        if example.id in known:
+            continue
+        made = packed[example.id] = pack_example(example)
+        rows.append(
+            {
+                "id": example.id,
+                "route": example.route,
+                "at": example.at,
+                "client": example.client,
+                "size": made.size,
+                "digest": made.digest,
+                "blob": made.blob,
+            }
+        )
     await upsert(connection, StoredExample, rows)
+    bodies = {digest: blob for made in packed.values() for digest, blob in made.bodies.items()}
+    await upsert(connection, Body, [{"digest": digest, "blob": blob} for digest, blob in bodies.items()])
+    links = [{"example_id": name, "digest": digest} for name, made in packed.items() for digest in made.bodies]
+    await upsert(connection, ExampleBody, links)
+
+
+async def drop_examples(connection: AsyncConnection, example_ids: Sequence[str]) -> int:
+    """Deletes examples, what links to them, and the bodies that no other has. The examples must be held. Returns how many went."""
+    gone = 0
+    for some in parts(sorted(set(example_ids))):
+        digests = sorted(set(await connection.scalars(select(ExampleBody.digest).where(ExampleBody.example_id.in_(some)))))
+        gone += (await connection.execute(delete(StoredExample).where(StoredExample.id.in_(some)))).rowcount
+        for few in parts(digests):
+            used = select(ExampleBody.digest).where(ExampleBody.digest == Body.digest).exists()
+            await connection.execute(delete(Body).where(Body.digest.in_(few), ~used))
+    return gone
 
 
 async def drop_orphans(connection: AsyncConnection, example_ids: Sequence[str] | None = None) -> int:
-    """Deletes the examples, or those of `example_ids`, that no cluster and no rule keeps."""
+    """Deletes the examples, or those of `example_ids`, that no cluster and no rule keeps. The examples must be held."""
     linked = or_(
         select(ExampleLink.example_id).where(ExampleLink.example_id == StoredExample.id).exists(),
         select(RuleExample.example_id).where(RuleExample.example_id == StoredExample.id).exists(),
     )
-    orphans = select(StoredExample.id).where(~linked).order_by(StoredExample.id).with_for_update()
+    orphans = select(StoredExample.id).where(~linked)
     if example_ids is not None:
         orphans = orphans.where(StoredExample.id.in_(example_ids))
-    gone = list(await connection.scalars(orphans))
-    for start in range(0, len(gone), _IN_ONE_QUERY):
-        await connection.execute(
-            delete(StoredExample).where(StoredExample.id.in_(gone[start : start + _IN_ONE_QUERY]), ~linked)
-        )
-    return len(gone)
+    return await drop_examples(connection, list(await connection.scalars(orphans)))
 
 
-async def links_of(connection: AsyncConnection, cluster_ids: Sequence[str] | None) -> dict[str, list[str]]:
-    """The examples' ids of the clusters, or of all, oldest first."""
+async def links_of(connection: AsyncConnection, cluster_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The examples' ids of the clusters, oldest first."""
     return {
         cluster_id: [example_id for _, example_id in sorted(links)]
         for cluster_id, links in (await _times_of(connection, cluster_ids)).items()
@@ -102,9 +148,19 @@ async def read_example(connection: AsyncConnection, example_id: str) -> Example 
     if row is None:
         return None
     try:
-        return unpack_example(*row)
+        return unpack_example(*row, await bodies_of(connection, example_id))
     except DamagedExample as error:
         raise StoreError(f"example {example_id}: {error}; `paritygate store check` looks at the whole store") from error
+
+
+async def bodies_of(connection: AsyncConnection, example_id: str) -> dict[str, bytes]:
+    """The bodies of an example that are kept outside of it, compressed, by digest."""
+    rows = await connection.execute(
+        select(Body.digest, Body.blob)
+        .join(ExampleBody, ExampleBody.digest == Body.digest)
+        .where(ExampleBody.example_id == example_id)
+    )
+    return {row.digest: row.blob for row in rows}
 
 
 async def read_examples(connection: AsyncConnection, cluster_id: str) -> list[Example]:
@@ -114,18 +170,10 @@ async def read_examples(connection: AsyncConnection, cluster_id: str) -> list[Ex
     return [example for example in found if example is not None]
 
 
-async def _times_of(connection: AsyncConnection, cluster_ids: Sequence[str] | None) -> dict[str, list[Link]]:
-    query = select(ExampleLink.cluster_id, ExampleLink.at, ExampleLink.example_id)
-    parts = (
-        [query]
-        if cluster_ids is None
-        else [
-            query.where(ExampleLink.cluster_id.in_(cluster_ids[start : start + _IN_ONE_QUERY]))
-            for start in range(0, len(cluster_ids), _IN_ONE_QUERY)
-        ]
-    )
+async def _times_of(connection: AsyncConnection, cluster_ids: Sequence[str]) -> dict[str, list[Link]]:
     links: dict[str, list[Link]] = {}
-    for part in parts:
-        for cluster_id, at, example_id in await connection.execute(part):
+    for some in parts(cluster_ids):
+        query = select(ExampleLink.cluster_id, ExampleLink.at, ExampleLink.example_id).where(ExampleLink.cluster_id.in_(some))
+        for cluster_id, at, example_id in await connection.execute(query):
             links.setdefault(cluster_id, []).append((at, example_id))
     return links

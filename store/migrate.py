@@ -64,13 +64,16 @@ async def _require_tables(engine: AsyncEngine, url: URL) -> None:
 
 
 async def _write_ahead_log(engine: AsyncEngine, url: URL) -> None:
-    """WAL mode is kept in the file. Changing it needs the file for itself and does not wait: so it is tried again for a while."""
+    """WAL mode is kept in the file, and so is that it can shrink, which only an empty one can be told.
+
+    Changing the mode needs the file for itself and does not wait: so it is tried again for a while.
+    """
     deadline = asyncio.get_running_loop().time() + BUSY_S
     while True:
         try:
             async with reading(engine, url) as connection:
                 # Not allowed inside a transaction, so the one that `reading` opened is left for a moment.
-                for statement in ("COMMIT", "PRAGMA journal_mode=WAL", "BEGIN"):
+                for statement in ("COMMIT", "PRAGMA auto_vacuum=INCREMENTAL", "PRAGMA journal_mode=WAL", "BEGIN"):
                     await connection.exec_driver_sql(statement)
                 return
         except StoreError as error:

@@ -14,3 +14,5 @@ class OpeningCounts:
     routes: dict[str, dict[int, int]]
     closed: bool = False
     """True once the proxy is known to be dead: its open requests are then `proxy_died`."""
+    at: float = 0.0
+    """When it was found dead, in Unix seconds."""

@@ -12,7 +12,6 @@ from store.evidence import count_routes, read_evidence
 from store.records import RouteRow
 from store.rule_uses import read_rule_hits
 from store.standings import read_standings
-from store.tallies import read_latencies
 from traffic.ledger import Ledger
 from traffic.message import Side
 
@@ -23,10 +22,9 @@ async def read_route_rows(
     """Every route that was seen or acted upon, by name."""
     ledgers = await read_ledgers(connection)
     total = routes_total if routes_total is not None else await count_routes(connection)
-    evidence = await read_evidence(connection, ledgers, None, total, approved_since)
+    evidence, histograms = await read_evidence(connection, ledgers, None, total, approved_since)
     standings = await read_standings(connection)
     clusters = await count_clusters(connection)
-    histograms = await read_latencies(connection)
     tolerated: dict[str, dict[str, int]] = {}
     for rule, route, count in await read_rule_hits(connection):
         tolerated.setdefault(route, {})[rule] = count

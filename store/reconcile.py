@@ -43,7 +43,7 @@ async def reconcile(store: Store, state_dir: Path, busy: Collection[str] = ()) -
 
 
 def _final(counts: OpeningCounts) -> Batch:
-    return Batch(openings=(replace(counts, closed=True),))
+    return Batch(openings=(replace(counts, closed=True, at=time.time()),))
 
 
 def _remove_unfinished(state_dir: Path) -> None:

@@ -152,10 +152,11 @@ class RouteRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MinuteRow:
-    """Verdict counts of one route and minute (Unix seconds of its start)."""
+class TallyRow:
+    """Verdict counts of one route in `span` seconds from `at` (Unix seconds): a minute, an hour or a day."""
 
     at: int
+    span: int
     verdicts: dict[str, int]
 
 

@@ -149,7 +149,7 @@ def _place_id(place: HiddenPlace) -> str:
 async def write_rule_examples(connection: AsyncConnection, samples: Sequence[RuleSample], keep: int) -> None:
     """Keeps the `keep` examples of the lowest ranks for each use: an even sample of all that were offered, in any order.
 
-    The uses' rows must be held (`write_rule_uses`), so that two writers cannot each keep `keep`.
+    The examples must be held, so that two writers cannot each keep `keep`.
     """
     offers: dict[Use, dict[str, Example]] = defaultdict(dict)
     for sample in samples:

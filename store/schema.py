@@ -20,6 +20,10 @@ NAMING = {
 }
 
 
+CLUSTERED = {"sqlite_with_rowid": False}
+"""Rows that lie in the order of their key, in one tree instead of two: half the bytes and half the writing. PostgreSQL has no such."""
+
+
 class Base(DeclarativeBase):
     """All tables of the store."""
 
@@ -49,12 +53,14 @@ class Boot(Base):
     boot: Mapped[str] = _key()
     node: Mapped[str] = mapped_column(SafeText)
     closed: Mapped[int] = mapped_column(Integer, default=0)
+    closed_at: Mapped[float | None] = mapped_column(Float(53))
 
 
 class Opening(Base):
     """How a boot's requests were opened and answered, by slot of `traffic.ledger`: absolute counts that only grow."""
 
     __tablename__ = "opening"
+    __table_args__ = (Index(None, "route"), CLUSTERED)
     boot: Mapped[str] = _key()
     route: Mapped[str] = _route()
     slot: Mapped[int] = _number()
@@ -65,6 +71,7 @@ class End(Base):
     """How a boot's exchanges ended."""
 
     __tablename__ = "ledger_end"
+    __table_args__ = (Index(None, "route"), CLUSTERED)
     boot: Mapped[str] = _key()
     route: Mapped[str] = _route()
     ending: Mapped[str] = _key()
@@ -100,6 +107,20 @@ class Epoch(Base):
     restarts: Mapped[int] = _count()
 
 
+class Window(Base):
+    """A window of a (route, epoch) whose units are open. `units` is at most a tenth more than there are: `counted` at the last count,
+    and one for each row written since. Of a window that was full, units of `below` and higher ranks stay out."""
+
+    __tablename__ = "evidence_window"
+    route: Mapped[str] = _route()
+    epoch: Mapped[str] = _key()
+    ends_at: Mapped[float] = mapped_column(Float(53), primary_key=True)
+    closes_at: Mapped[float] = mapped_column(Float(53), index=True)
+    units: Mapped[int] = _count()
+    counted: Mapped[int] = _count()
+    below: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class OpenUnit(Base):
     """An evidence unit whose window is open: the worst verdict so far. `rank` is a hash of the key, by which surplus is dropped.
 
@@ -107,6 +128,7 @@ class OpenUnit(Base):
     """
 
     __tablename__ = "evidence_unit"
+    __table_args__ = CLUSTERED
     route: Mapped[str] = _route()
     epoch: Mapped[str] = _key()
     ends_at: Mapped[float] = mapped_column(Float(53), primary_key=True)
@@ -114,25 +136,29 @@ class OpenUnit(Base):
     unit: Mapped[str] = _key()
     bad: Mapped[int] = mapped_column(Integer)
     at: Mapped[float] = mapped_column(Float(53))
-    closes_at: Mapped[float] = mapped_column(Float(53))
-    __table_args__ = (Index(None, "closes_at"),)
 
 
 class Tally(Base):
-    """Verdicts per route, epoch and minute (Unix minutes), for charts; pruned by age."""
+    """Verdicts per route, epoch and span of time, for charts: `span` seconds from `start` (Unix seconds), a minute, an hour or a day.
+
+    Each exchange is in one row: minutes become hours, and hours days (store.rollup). Pruned by age.
+    """
 
     __tablename__ = "tally"
+    __table_args__ = CLUSTERED
     route: Mapped[str] = _route()
-    minute: Mapped[int] = _number()
+    start: Mapped[int] = _number()
+    span: Mapped[int] = _number()
     epoch: Mapped[str] = _key()
     verdict: Mapped[str] = _key()
     count: Mapped[int] = _count()
 
 
 class VerdictTotal(Base):
-    """Verdicts per route and epoch, for the gate; never pruned."""
+    """Verdicts per route and epoch, for the gate."""
 
     __tablename__ = "verdict_total"
+    __table_args__ = CLUSTERED
     route: Mapped[str] = _route()
     epoch: Mapped[str] = _key()
     verdict: Mapped[str] = _key()
@@ -140,12 +166,12 @@ class VerdictTotal(Base):
 
 
 class LatencyBucket(Base):
-    """Latency histogram in the buckets of `store.buckets`. Hour -1 is the epoch's total, which outlives pruning."""
+    """Latency histograms of an epoch in the buckets of `store.buckets`."""
 
     __tablename__ = "latency"
+    __table_args__ = CLUSTERED
     route: Mapped[str] = _route()
     epoch: Mapped[str] = _key()
-    hour: Mapped[int] = _number()
     side: Mapped[str] = _key()
     bucket: Mapped[int] = _number()
     count: Mapped[int] = _count()
@@ -186,6 +212,7 @@ class RuleDay(Base):
     """Responses in which a rule explained something, per UTC day; pruned by age."""
 
     __tablename__ = "rule_day"
+    __table_args__ = CLUSTERED
     rule: Mapped[str] = _key()
     version: Mapped[str] = _key()
     route: Mapped[str] = _route()
@@ -197,6 +224,7 @@ class JudgedDay(Base):
     """Responses judged per UTC day, by what scopes of rules ask for: out of how many a rule explained something. Pruned by age."""
 
     __tablename__ = "judged_day"
+    __table_args__ = CLUSTERED
     route: Mapped[str] = _route()
     status: Mapped[int] = _number()
     media: Mapped[str] = _key()
@@ -242,7 +270,7 @@ class Cluster(Base):
     types: Mapped[str] = mapped_column(SafeText)
     count: Mapped[int] = _count()
     first_seen: Mapped[float] = mapped_column(Float(53))
-    last_seen: Mapped[float] = mapped_column(Float(53))
+    last_seen: Mapped[float] = mapped_column(Float(53), index=True)
     detail: Mapped[str] = mapped_column(SafeText, default="")
 
 
@@ -255,14 +283,32 @@ class ClusterClient(Base):
 
 
 class StoredExample(Base):
-    """A redacted exchange: compressed, with a digest of what was compressed."""
+    """A redacted exchange: compressed, with a digest of what was compressed. Large bodies lie in `body`, `size` counts them too."""
 
     __tablename__ = "example"
     id: Mapped[str] = _key()
     route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES))
-    at: Mapped[float] = mapped_column(Float(53))
+    at: Mapped[float] = mapped_column(Float(53), index=True)
+    client: Mapped[str] = mapped_column(KeyText(), index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str] = mapped_column(KeyText())
     blob: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Body(Base):
+    """A redacted body of examples, compressed, once however many examples have it. `digest` is that of the body itself."""
+
+    __tablename__ = "body"
+    digest: Mapped[str] = _key()
+    blob: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ExampleBody(Base):
+    """Which bodies an example has."""
+
+    __tablename__ = "example_body"
+    example_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("example.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(KeyText(), ForeignKey("body.digest"), primary_key=True, index=True)
 
 
 class ExampleLink(Base):

@@ -1,43 +1,45 @@
-"""Counters that add up from any number of writers in any order: verdicts and latencies."""
+"""Counters that add up from any number of writers in any order: verdicts and latencies. Minutes become hours and days in store.rollup."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.buckets import bucket_of
-from store.records import Ended, LatencyCounts, MinuteRow
+from store.records import Ended, LatencyCounts, TallyRow
 from store.schema import LatencyBucket, LatencyPair, Tally, VerdictTotal
-from store.upsert import table_of, upsert
-from traffic.message import Side
+from store.upsert import parts, table_of, upsert
 from traffic.outcome import Ending
 
-ALL_HOURS = -1
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+"""The spans of tallies, in seconds."""
 
 
 async def write_tallies(connection: AsyncConnection, ended: Iterable[Ended]) -> None:
     """Counts verdicts and candidate errors, and latencies, of the exchanges that were compared or failed."""
     minutes: dict[tuple[str, int, str, str], int] = defaultdict(int)
     totals: dict[tuple[str, str, str], int] = defaultdict(int)
-    latencies: dict[tuple[str, str, int, str, int], int] = defaultdict(int)
+    latencies: dict[tuple[str, str, str, int], int] = defaultdict(int)
     for row in ended:
         if row.ending not in (Ending.COMPARED, Ending.CANDIDATE_ERROR):
             continue
         verdict = str(row.reason) if row.ending == Ending.COMPARED else str(Ending.CANDIDATE_ERROR)
-        minutes[row.route, int(row.at // 60), row.epoch, verdict] += row.count
+        minutes[row.route, int(row.at // MINUTE) * MINUTE, row.epoch, verdict] += row.count
         totals[row.route, row.epoch, verdict] += row.count
-        for side, ms in ((Side.PRIMARY, row.primary_ms), (Side.CANDIDATE, row.candidate_ms)):
+        for side, ms in (("primary", row.primary_ms), ("candidate", row.candidate_ms)):
             if ms is not None:
-                for hour in (ALL_HOURS, int(row.at // 3600)):
-                    latencies[row.route, row.epoch, hour, side.value, bucket_of(ms)] += row.count
+                latencies[row.route, row.epoch, side, bucket_of(ms)] += row.count
     await upsert(
         connection,
         Tally,
-        [{"route": r, "minute": m, "epoch": e, "verdict": v, "count": n} for (r, m, e, v), n in minutes.items()],
+        [
+            {"route": r, "start": at, "span": MINUTE, "epoch": e, "verdict": v, "count": n}
+            for (r, at, e, v), n in minutes.items()
+        ],
         count="add",
     )
     await upsert(
@@ -49,7 +51,7 @@ async def write_tallies(connection: AsyncConnection, ended: Iterable[Ended]) -> 
     await upsert(
         connection,
         LatencyBucket,
-        [{"route": r, "epoch": e, "hour": h, "side": s, "bucket": b, "count": n} for (r, e, h, s, b), n in latencies.items()],
+        [{"route": r, "epoch": e, "side": s, "bucket": b, "count": n} for (r, e, s, b), n in latencies.items()],
         count="add",
     )
 
@@ -81,29 +83,33 @@ async def write_latency_pairs(connection: AsyncConnection, pairs: Sequence[Laten
         await connection.execute(statement, rows)
 
 
-async def read_minutes(connection: AsyncConnection, route: str, since: float) -> list[MinuteRow]:
-    """Verdicts and candidate errors of a route's minutes that end after `since` (Unix seconds), oldest first."""
+async def read_tallies(connection: AsyncConnection, route: str, since: float) -> list[TallyRow]:
+    """Verdicts and candidate errors of a route's minutes, hours and days that begin at or after the minute of `since` (Unix seconds),
+    oldest first."""
     total = func.sum(Tally.count)
     found = await connection.execute(
-        select(Tally.minute, Tally.verdict, total)
-        .where(Tally.route == route, Tally.minute >= int(since // 60))
-        .group_by(Tally.minute, Tally.verdict)
-        .order_by(Tally.minute)
+        select(Tally.start, Tally.span, Tally.verdict, total)
+        .where(Tally.route == route, Tally.start >= int(since // MINUTE) * MINUTE)
+        .group_by(Tally.start, Tally.span, Tally.verdict)
+        .order_by(Tally.start, Tally.span)
     )
-    minutes: dict[int, dict[str, int]] = {}
-    for minute, verdict, count in found:
-        minutes.setdefault(minute * 60, {})[verdict] = int(count)
-    return [MinuteRow(at, verdicts) for at, verdicts in minutes.items()]
+    rows: dict[tuple[int, int], dict[str, int]] = {}
+    for start, span, verdict, count in found:
+        rows.setdefault((start, span), {})[verdict] = int(count)
+    return [TallyRow(start, span, verdicts) for (start, span), verdicts in rows.items()]
 
 
-async def read_latencies(connection: AsyncConnection, route: str | None = None) -> dict[tuple[str, str, str], dict[int, int]]:
-    """The histograms by (route, epoch, side) over all hours."""
-    query = select(
-        LatencyBucket.route, LatencyBucket.epoch, LatencyBucket.side, LatencyBucket.bucket, LatencyBucket.count
-    ).where(LatencyBucket.hour == ALL_HOURS)
-    if route is not None:
-        query = query.where(LatencyBucket.route == route)
+async def read_latencies(
+    connection: AsyncConnection, pairs: Collection[tuple[str, str]]
+) -> dict[tuple[str, str, str], dict[int, int]]:
+    """The histograms of these (route, epoch) pairs, by (route, epoch, side)."""
     histograms: dict[tuple[str, str, str], dict[int, int]] = {}
-    for label, epoch, side, bucket, count in await connection.execute(query):
-        histograms.setdefault((label, epoch, side), {})[bucket] = int(count)
+    for some in parts(sorted(pairs)):
+        found = await connection.execute(
+            select(
+                LatencyBucket.route, LatencyBucket.epoch, LatencyBucket.side, LatencyBucket.bucket, LatencyBucket.count
+            ).where(tuple_(LatencyBucket.route, LatencyBucket.epoch).in_(some))
+        )
+        for label, epoch, side, bucket, count in found:
+            histograms.setdefault((label, epoch, side), {})[bucket] = int(count)
     return histograms

@@ -24,7 +24,11 @@ def escape_text(text: str) -> str:
 
 def unescape_text(text: str) -> str:
     """The text that `escape_text` was given."""
-    return _ESCAPED.sub(lambda found: "\\" if found.group(1) == "\\" else chr(int(found.group(1)[1:], 16)), text)
+    return (
+        text
+        if "\\" not in text
+        else _ESCAPED.sub(lambda found: "\\" if found.group(1) == "\\" else chr(int(found.group(1)[1:], 16)), text)
+    )
 
 
 def bounded(text: str, limit: int) -> str:
@@ -59,4 +63,6 @@ class KeyText(SafeText):
         self.limit = limit
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else escape_text(bounded(value, self.limit))
+        if value is None or (len(value) <= self.limit and value.isascii() and "\\" not in value and "\0" not in value):
+            return value  # nearly all keys are such, and this runs for each key of each row
+        return escape_text(bounded(value, self.limit))

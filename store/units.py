@@ -3,31 +3,35 @@
 A unit's verdict is the worst seen in its window, so the order of its exchanges is irrelevant. Every change of a (route, epoch)
 happens while its evidence row is held, so a window cannot close while somebody still adds to it. Of what arrives later, good
 units change nothing and bad ones count at once (store.late_units): late samples never help, and no mismatch is lost.
+
+Of more than `max_open` units of a window those with the lowest ranks count. What surplus lies about until then is a matter of cost
+only: a window is counted anew whenever a tenth as many rows were written as it held, so a row costs the same however many there are.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.accounts import incidents, read_ledgers
+from store.epochs import Pair
 from store.late_units import COUNTED, Unit, count_late
 from store.records import Ended
-from store.schema import Epoch, LatencyPair, OpenUnit, VerdictTotal
+from store.schema import Epoch, OpenUnit, Window
 from store.upsert import upsert
 from traffic.outcome import Ending, Verdict
 
-Pair = tuple[str, str]
-"""(route, epoch)"""
-
-Window = tuple[str, str, float]
+WindowKey = tuple[str, str, float]
 """(route, epoch, end of the window)"""
 
 GRACE_S = 5.0
 """How long after its end a window still takes units, at most its own length: batches are written a little after their exchanges."""
+FOLD_ROWS = 20_000
+"""About how many units one transaction folds: some tens of milliseconds, in which other writers wait."""
 
 _BAD = frozenset({(Ending.COMPARED, Verdict.MISMATCH)})
 _GOOD = frozenset({(Ending.COMPARED, Verdict.MATCH), (Ending.COMPARED, Verdict.TOLERATED)})
@@ -46,45 +50,16 @@ def rank_of(unit: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-async def write_epochs(connection: AsyncConnection, ended: Iterable[Ended]) -> dict[Pair, float]:
-    """Registers the epochs of a batch and holds their rows. Returns until when each pair's windows are closed.
-
-    A new epoch remembers how many incidents its route had before it. Call it before the batch's ends are written.
-    """
-    seen: dict[Pair, tuple[float, float]] = {}
-    for row in ended:
-        if row.epoch:
-            first, last = seen.get((row.route, row.epoch), (row.at, row.at))
-            seen[row.route, row.epoch] = (min(first, row.at), max(last, row.at))
-    if not seen:
-        return {}
-    known = await _closed_until(connection, seen)
-    bases = {route: await _incidents_of(connection, route) for route in sorted({pair[0] for pair in seen if pair not in known})}
-    rows = [
-        {
-            "route": route,
-            "epoch": epoch,
-            "first_seen": first,
-            "last_seen": last,
-            "n": 0,
-            "k": 0,
-            "closed_until": 0.0,
-            "incident_base": bases.get(route, 0),
-            "restarts": 0,
-        }
-        for (route, epoch), (first, last) in seen.items()
-    ]
-    await upsert(connection, Epoch, rows, first_seen="min", last_seen="max")
-    # Read again: the rows are held only now, and whoever held them before may have closed windows.
-    return await _closed_until(connection, seen)
-
-
 async def write_units(
     connection: AsyncConnection, ended: Iterable[Ended], closed_until: dict[Pair, float], max_open: int
 ) -> None:
-    """Adds the batch's evidence to its open units. Of units of a closed window only the bad ones count, at once."""
-    worst: dict[Unit, tuple[int, float, float]] = {}
+    """Adds the batch's evidence to its open units. Of units of a closed window only the bad ones count, at once.
+
+    The pairs' evidence rows must be held; `closed_until` says until when their windows are closed.
+    """
+    worst: dict[Unit, tuple[int, float]] = {}
     late: dict[Unit, tuple[float, float]] = {}
+    closes: dict[WindowKey, float] = {}
     for row in ended:
         bad = counts_as(row)
         if row.unit is None or bad is None or (row.route, row.epoch) not in closed_until or not row.window_s > 0:
@@ -96,53 +71,75 @@ async def write_units(
             if bad:
                 late[key] = (row.at, until + row.window_s)
             continue
-        old_bad, old_at, _ = worst.get(key, (0, row.at, 0.0))
-        worst[key] = (max(bad, old_bad), min(row.at, old_at), ends_at + min(row.window_s, GRACE_S))
-    worst |= {key: (bad, *late[key]) for key, bad in (await count_late(connection, late)).items()}
+        old_bad, old_at = worst.get(key, (0, row.at))
+        worst[key] = (max(bad, old_bad), min(row.at, old_at))
+        window = key[:3]
+        closes[window] = max(closes.get(window, 0.0), ends_at + min(row.window_s, GRACE_S))
+    below = await _thresholds(connection, closes)
+    ranks = {key: rank_of(key[3]) for key in worst}
+    worst = {key: seen for key, seen in worst.items() if ranks[key] < below.get(key[:3], 1 << 63)}
+    added = Counter(key[:3] for key in worst)
+    for key, bad in (await count_late(connection, late)).items():
+        at, until = late[key]
+        ranks[key], worst[key] = rank_of(key[3]), (bad, at)
+        closes[key[:3]] = max(closes.get(key[:3], 0.0), until)
     rows = [
+        {"route": key[0], "epoch": key[1], "ends_at": key[2], "rank": ranks[key], "unit": key[3], "bad": bad, "at": at}
+        for key, (bad, at) in worst.items()
+    ]
+    await upsert(connection, OpenUnit, rows, bad="max", at="min")
+    windows = [
         {
             "route": route,
             "epoch": epoch,
             "ends_at": ends_at,
-            "rank": rank_of(unit),
-            "unit": unit,
-            "bad": bad,
-            "at": at,
-            "closes_at": closes_at,
+            "closes_at": at,
+            "units": added[route, epoch, ends_at],
+            "counted": 0,
         }
-        for (route, epoch, ends_at, unit), (bad, at, closes_at) in worst.items()
+        for (route, epoch, ends_at), at in closes.items()
     ]
-    await upsert(connection, OpenUnit, rows, bad="max", at="min")
-    for route, epoch, ends_at in await _overfull(connection, {key[:3] for key in worst}, max_open):
-        await _drop_surplus(connection, route, epoch, ends_at, max_open)
+    await upsert(connection, Window, windows, closes_at="max", units="add")
+    await _count_grown(connection, added, max_open)
 
 
-async def due_pairs(connection: AsyncConnection, now: float) -> set[Pair]:
-    """The pairs that have units to fold."""
-    found = await connection.execute(select(OpenUnit.route, OpenUnit.epoch).where(OpenUnit.closes_at <= now).distinct())
-    return {(route, epoch) for route, epoch in found}
-
-
-async def fold(connection: AsyncConnection, pairs: Collection[Pair], now: float) -> int:
-    """Folds the units whose window is over. The pairs' evidence rows must be held. Returns how many units were folded."""
+async def close_units(connection: AsyncConnection, now: float, max_open: int) -> tuple[int, bool]:
+    """Folds units whose window is over at `now`, of routes without traffic too, oldest windows first: how many, and whether all."""
     folded = 0
-    for route, epoch in sorted(pairs):
-        over = (OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.closes_at <= now)
-        await connection.execute(delete(OpenUnit).where(*over, OpenUnit.bad == COUNTED))
-        row = (
-            await connection.execute(
-                select(
-                    func.count(),
-                    func.sum(OpenUnit.bad),
-                    func.min(OpenUnit.at),
-                    func.max(OpenUnit.at),
-                    func.max(OpenUnit.ends_at),
-                ).where(*over)
-            )
-        ).one()
-        units, bad, first, last, ends_at = row
-        if not units:
-            continue
+    due = await connection.execute(
+        select(Window.route, Window.epoch, Window.ends_at, Window.units)
+        .where(Window.closes_at <= now)
+        .order_by(Window.closes_at, Window.ends_at, Window.route, Window.epoch)
+        .limit(FOLD_ROWS)
+    )
+    chosen: list[WindowKey] = []
+    room, left = FOLD_ROWS, False
+    for route, epoch, ends_at, units in due:
+        if chosen and units > room:
+            left = True
+            break
+        chosen.append((route, epoch, ends_at))
+        room -= units + 1
+    for pair in sorted({window[:2] for window in chosen}):
+        await connection.execute(select(Epoch.n).where(Epoch.route == pair[0], Epoch.epoch == pair[1]).with_for_update())
+    for window in sorted(chosen):
+        folded += await _fold(connection, window, now, max_open)
+    return folded, not left and len(chosen) < FOLD_ROWS
+
+
+async def _fold(connection: AsyncConnection, window: WindowKey, now: float, max_open: int) -> int:
+    """Folds one window, whose evidence row is held; how many units it had."""
+    route, epoch, ends_at = window
+    this = (Window.route == route, Window.epoch == epoch, Window.ends_at == ends_at)
+    if (await connection.scalar(select(Window.closes_at).where(*this)) or now + 1) > now:
+        return 0  # another process was quicker, or a longer one of its windows is open
+    inside = (OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.ends_at == ends_at)
+    await connection.execute(delete(OpenUnit).where(*inside, OpenUnit.bad == COUNTED))
+    kept = select(OpenUnit.bad, OpenUnit.at).where(*inside).order_by(OpenUnit.rank, OpenUnit.unit).limit(max_open).subquery()
+    units, bad, first, last = (
+        await connection.execute(select(func.count(), func.sum(kept.c.bad), func.min(kept.c.at), func.max(kept.c.at)))
+    ).one()
+    if units:
         await connection.execute(
             update(Epoch)
             .where(Epoch.route == route, Epoch.epoch == epoch)
@@ -154,72 +151,79 @@ async def fold(connection: AsyncConnection, pairs: Collection[Pair], now: float)
                 closed_until=case((Epoch.closed_until > ends_at, Epoch.closed_until), else_=ends_at),
             )
         )
-        await connection.execute(delete(OpenUnit).where(*over))
-        folded += int(units)
-    return folded
+        await connection.execute(delete(OpenUnit).where(*inside))
+    await connection.execute(delete(Window).where(*this))
+    return int(units)
 
 
-async def close_units(connection: AsyncConnection, now: float) -> int:
-    """Folds every unit whose window is over at `now`, of routes without traffic too. Returns how many."""
-    pairs = sorted(await due_pairs(connection, now))
-    for route, epoch in pairs:
-        await connection.execute(select(Epoch.n).where(Epoch.route == route, Epoch.epoch == epoch).with_for_update())
-    return await fold(connection, pairs, now)
-
-
-async def restart(connection: AsyncConnection, route: str, epochs: Iterable[str], now: float) -> None:
-    """Ends the attempt of a route's `epochs`: all their evidence begins anew, what is written later for older windows is late."""
-    base = await _incidents_of(connection, route)
-    for epoch in sorted(set(epochs)):
-        of_pair = [(model.route == route, model.epoch == epoch) for model in (OpenUnit, VerdictTotal, LatencyPair)]
-        await connection.execute(
-            update(Epoch)
-            .where(Epoch.route == route, Epoch.epoch == epoch)
-            .values(
-                n=0,
-                k=0,
-                first_unit_at=None,
-                last_unit_at=None,
-                closed_until=case((Epoch.closed_until > now, Epoch.closed_until), else_=now),
-                incident_base=base,
-                restarts=Epoch.restarts + 1,
-            )
-        )
-        await connection.execute(delete(OpenUnit).where(*of_pair[0]))
-        await connection.execute(delete(VerdictTotal).where(*of_pair[1]))
-        await connection.execute(update(LatencyPair).where(*of_pair[2]).values(primary_slow_only=0, candidate_slow_only=0))
-
-
-async def _closed_until(connection: AsyncConnection, pairs: Iterable[Pair]) -> dict[Pair, float]:
-    wanted = set(pairs)
-    routes: Sequence[str] = sorted({route for route, _ in wanted})
-    found = await connection.execute(select(Epoch.route, Epoch.epoch, Epoch.closed_until).where(Epoch.route.in_(routes)))
-    return {(route, epoch): until for route, epoch, until in found if (route, epoch) in wanted}
-
-
-async def _incidents_of(connection: AsyncConnection, route: str) -> int:
-    ledger = (await read_ledgers(connection, route)).get(route)
-    return incidents(ledger) if ledger is not None else 0
-
-
-async def _overfull(connection: AsyncConnection, windows: Collection[Window], max_open: int) -> list[Window]:
-    """Those of the windows that hold more than `max_open` units."""
+async def _thresholds(connection: AsyncConnection, windows: Collection[WindowKey]) -> dict[WindowKey, int]:
+    """The ranks from which on units stay out, of those of the windows that were full."""
     if not windows:
-        return []
+        return {}
     found = await connection.execute(
-        select(OpenUnit.route, OpenUnit.epoch, OpenUnit.ends_at)
+        select(Window.route, Window.epoch, Window.ends_at, Window.below).where(*_among(windows), Window.below.is_not(None))
+    )
+    return {(route, epoch, ends_at): below for route, epoch, ends_at, below in found if below is not None}
+
+
+async def _count_grown(connection: AsyncConnection, windows: Collection[WindowKey], max_open: int) -> None:
+    """Counts the windows that may have grown by a tenth since they were counted, and drops much surplus."""
+    if not windows:
+        return
+    grown = await connection.execute(
+        select(Window.route, Window.epoch, Window.ends_at).where(
+            *_among(windows), Window.units - Window.counted > Window.counted / 10
+        )
+    )
+    asked = {(route, epoch, ends_at) for route, epoch, ends_at in grown} & set(windows)
+    if not asked:
+        return
+    found = await connection.execute(
+        select(OpenUnit.route, OpenUnit.epoch, OpenUnit.ends_at, func.count())
         .where(
-            OpenUnit.route.in_(sorted({window[0] for window in windows})),
-            OpenUnit.epoch.in_(sorted({window[1] for window in windows})),
-            OpenUnit.ends_at.in_(sorted({window[2] for window in windows})),
+            OpenUnit.route.in_(sorted({window[0] for window in asked})),
+            OpenUnit.epoch.in_(sorted({window[1] for window in asked})),
+            OpenUnit.ends_at.in_(sorted({window[2] for window in asked})),
+            OpenUnit.bad != COUNTED,
         )
         .group_by(OpenUnit.route, OpenUnit.epoch, OpenUnit.ends_at)
-        .having(func.count() > max_open)
     )
-    return sorted((route, epoch, ends_at) for route, epoch, ends_at in found if (route, epoch, ends_at) in windows)
+    counts = {(route, epoch, ends_at): int(count) for route, epoch, ends_at, count in found}
+    rows = []
+    for window in sorted(asked):
+        count, below = counts.get(window, 0), None
+        if count > max_open + max_open // 10:
+            count, below = await _drop_surplus(connection, window, max_open)
+        rows.append(
+            {
+                "route": window[0],
+                "epoch": window[1],
+                "ends_at": window[2],
+                "closes_at": 0.0,
+                "units": count,
+                "counted": count,
+                "below": below,
+            }
+        )
+    full = [row for row in rows if row["below"] is not None]
+    await upsert(connection, Window, [row for row in rows if row["below"] is None], units="set", counted="set")
+    await upsert(connection, Window, full, units="set", counted="set", below="set")
 
 
-async def _drop_surplus(connection: AsyncConnection, route: str, epoch: str, ends_at: float, max_open: int) -> None:
-    window = (OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.ends_at == ends_at)
-    surplus = select(OpenUnit.rank).where(*window).order_by(OpenUnit.rank).offset(max_open).limit(1).scalar_subquery()
-    await connection.execute(delete(OpenUnit).where(*window, OpenUnit.rank >= surplus))
+async def _drop_surplus(connection: AsyncConnection, window: WindowKey, max_open: int) -> tuple[int, int]:
+    """Keeps the units of the lowest ranks; how many are left, and the rank from which on units are surplus."""
+    route, epoch, ends_at = window
+    inside = (OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.ends_at == ends_at, OpenUnit.bad != COUNTED)
+    below = await connection.scalar(select(OpenUnit.rank).where(*inside).order_by(OpenUnit.rank).offset(max_open).limit(1))
+    assert below is not None  # it was counted in this transaction
+    await connection.execute(delete(OpenUnit).where(*inside, OpenUnit.rank >= below))
+    return max_open, int(below)
+
+
+def _among(windows: Collection[WindowKey]) -> tuple[Any, ...]:
+    """A condition that these windows meet, and perhaps others."""
+    return (
+        Window.route.in_(sorted({window[0] for window in windows})),
+        Window.epoch.in_(sorted({window[1] for window in windows})),
+        Window.ends_at.in_(sorted({window[2] for window in windows})),
+    )

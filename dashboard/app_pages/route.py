@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard import charts, cutover_controls, tables
 from dashboard.figures import gate_word, moment, parity_text, state_word
-from dashboard.reads import clusters, minutes, route_names, route_view
+from dashboard.reads import clusters, route_names, route_view, tallies
 from dashboard.session import REFRESH_S
+from store.tallies import HOUR, MINUTE
 
 WINDOWS = {"last hour": 3600, "last day": 86400, "last week": 7 * 86400}
 
@@ -55,7 +56,8 @@ def figures() -> None:
     left, right = st.columns([3, 2])
     with left:
         st.subheader("Verdicts over time")
-        charts.verdicts(minutes(route, time.time() - WINDOWS[window or "last hour"]), row.evidence)
+        seconds = WINDOWS[window or "last hour"]
+        charts.verdicts(tallies(route, time.time() - seconds), row.evidence, MINUTE if seconds <= HOUR else HOUR)
     with right:
         st.subheader("Latency")
         tables.latency(row)

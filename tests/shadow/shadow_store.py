@@ -48,7 +48,7 @@ class ListStore:
     async def close_units(self, now: float) -> int:
         return 0
 
-    async def prune(self, before: float) -> int:
+    async def prune(self, before: float, now: float, most_bytes: int) -> int:
         self.pruned.append(before)
         if self.down:
             raise StoreError("the store is down")

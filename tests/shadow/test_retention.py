@@ -34,7 +34,7 @@ def test_store_that_refuses_is_pruned_the_next_time(monkeypatch: pytest.MonkeyPa
     async def scenario() -> list[float]:
         store = ListStore()
         store.down = True
-        task = spawn(keep_to_retention(store, 100.0, lambda: 1000.0), "retention")  # type: ignore[arg-type]
+        task = spawn(keep_to_retention(store, 100.0, 1_000, lambda: 1000.0), "retention")  # type: ignore[arg-type]
         await until(lambda: len(store.pruned) >= 2)
         store.down = False
         count = len(store.pruned)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from differ.facts import Atom, Difference, Judgement
+from differ.samples import rank
 from gate.facts import Evidence, LatencyEvidence
 from gate.policy import Policy, policy_for
 from shadow.builds import Builds
@@ -233,13 +234,19 @@ def test_store_that_is_away_does_not_stop_the_claim() -> None:
     assert watching(recall).knows("GET /a", "epoch")
 
 
-def test_examples_are_offered_at_first_and_then_now_and_then() -> None:
+def test_what_the_store_would_keep_is_offered_the_lowest_ranks_and_one_now_and_then() -> None:
     clock = Clock()
-    offers = ExampleOffers(clock, first=2)
-    assert [offers.wanted({"x"}) for _ in range(4)] == [True, True, False, False]
-    assert offers.wanted({"x", "new"})
+    offers = ExampleOffers(clock, sampled=3)
+    names = [f"x{number}" for number in range(2_000)]
+    offered = [name for name in names if offers.wanted({"x"}, name)]
+    assert set(sorted(names, key=rank)[:3]) <= set(offered)
+    assert len(offered) < 60  # 3 (1 + ln(2000 / 3)) are expected
+    highest = max(names, key=rank)
+    assert not offers.wanted({"x"}, highest)
+    assert offers.wanted({"x", "new"}, highest)
+    assert not offers.wanted({"x"}, highest)
     clock.now += 10.0
-    assert offers.wanted({"x"})
+    assert offers.wanted({"x"}, highest)
 
 
 def test_fault_is_told_without_its_text() -> None:

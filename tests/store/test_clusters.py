@@ -8,14 +8,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from differ.facts import Atom
+from differ.samples import rank
 from store import clusters as clusters_module
 from store.database import StoreError, open_store
 from store.example_codec import DamagedExample, pack_example, unpack_example
 from store.examples import kept_links
-from store.records import Batch, Finding
-from store.schema import StoredExample
+from store.records import Batch, Ended, Finding
+from store.schema import Body, StoredExample
 from traffic.message import Failure
 
 
@@ -53,26 +55,58 @@ def test_an_example_comes_back_as_it_was(in_store, mismatch) -> None:
     assert in_store(scenario) == (row.example, None, [row.example])
 
 
-def test_the_oldest_and_the_newest_examples_of_a_cluster_stay(in_store, mismatch) -> None:
-    async def scenario(store):
-        for number in range(9):
-            await store.write(Batch(ended=(mismatch(f"x{number}", at=float(number)),)), 5)
-        (cluster,) = await store.clusters()
-        return cluster.example_ids, [example.id for example in await store.examples(cluster.id)], await store.example("x4")
+def test_an_even_sample_and_the_newest_examples_of_a_cluster_stay(in_store, mismatch) -> None:
+    names = [f"x{number}" for number in range(40)]
+    sampled = sorted(names, key=rank)[:3]
+    newest = [name for name in names if name not in sampled][-2:]
 
-    kept, examples, gone = in_store(scenario)
-    assert kept == tuple(examples) == ("x0", "x1", "x2", "x7", "x8")
-    assert gone is None
+    async def scenario(store):
+        for at, name in enumerate(names):
+            await store.write(Batch(ended=(mismatch(name, at=float(at)),)), 5)
+        (cluster,) = await store.clusters()
+        left = [name for name in names if await store.example(name) is not None]
+        return cluster.example_ids, [example.id for example in await store.examples(cluster.id)], left
+
+    kept, examples, left = in_store(scenario)
+    assert list(kept) == examples == left == [name for name in names if name in (*sampled, *newest)]
+
+
+def test_a_body_is_stored_once_however_many_examples_have_it_and_goes_with_the_last(in_store, mismatch) -> None:
+    large, other = b"[" + b"1," * 500 + b"1]", b"{" + b" " * 500 + b"}"
+
+    def having(name: str, body: bytes, at: float) -> Ended:
+        row = mismatch(name, at=at)
+        answer = replace(row.example.primary, body=body)
+        return replace(row, example=replace(row.example, primary=answer, candidate=replace(answer, status=500)))
+
+    async def bodies(store) -> int:
+        async with store.reading() as connection:
+            return await connection.scalar(select(func.count()).select_from(Body))
+
+    async def scenario(store):
+        await store.write(Batch(ended=(having("a", large, 1.0), having("b", large, 2.0), having("c", other, 3.0))), 5)
+        counts = [await bodies(store)]
+        whole = (await store.example("b")).candidate.body
+        for name in ("a", "c", "b"):
+            await store.forget((), (name,), ())
+            counts.append(await bodies(store))
+        return counts, whole, await store.check()
+
+    assert in_store(scenario) == ([2, 2, 1, 0], large, [])
 
 
 def test_an_example_stays_while_any_cluster_keeps_it(in_store, mismatch) -> None:
+    first, second = [name for name in map(str, range(99)) if rank(name) < rank("both")][
+        :2
+    ]  # each drives it out of a sample of one
+
     async def scenario(store):
         both = mismatch("both", at=5.0)
         other = mismatch("other", path="$.name").differences
         await store.write(Batch(ended=(replace(both, differences=both.differences + other),)), 1)
-        await store.write(Batch(ended=(mismatch("older", at=1.0),)), 1)
+        await store.write(Batch(ended=(mismatch(first),)), 1)
         kept = await store.example("both")
-        await store.write(Batch(ended=(mismatch("oldest", at=0.0, path="$.name"),)), 1)
+        await store.write(Batch(ended=(mismatch(second, path="$.name"),)), 1)
         return kept is not None, await store.example("both"), await store.check()
 
     assert in_store(scenario) == (True, None, [])
@@ -130,14 +164,25 @@ def test_the_clients_of_a_cluster_are_told_apart_up_to_a_bound(in_store, mismatc
 
 def test_failures_survive_packing(mismatch) -> None:
     example = replace(mismatch("a").example, candidate=Failure("timeout", "after 5 s"), primary_ms=None)
-    assert unpack_example(*pack_example(example)) == example
+    packed = pack_example(example)
+    assert unpack_example(packed.blob, packed.digest, packed.bodies) == example
 
 
 def test_damaged_bytes_are_no_example(mismatch) -> None:
-    blob, digest = pack_example(mismatch("a").example)
-    for bad in (b"", b"junk", blob[:-5], blob):
+    packed = pack_example(mismatch("a").example)
+    for bad in (b"", b"junk", packed.blob[:-5], packed.blob):
         with pytest.raises(DamagedExample):
-            unpack_example(bad, digest if bad is not blob else "0" * 32)
+            unpack_example(bad, packed.digest if bad is not packed.blob else "0" * 32, {})
+
+
+def test_a_missing_or_damaged_body_is_damage(mismatch) -> None:
+    example = mismatch("a").example
+    packed = pack_example(replace(example, primary=replace(example.primary, body=b"x" * 1000)))
+    other = pack_example(replace(example, primary=replace(example.primary, body=b"y" * 1000)))
+    ((name, _),), ((_, wrong),) = packed.bodies.items(), other.bodies.items()
+    for bodies in ({}, {name: b"junk"}, {name: wrong}):
+        with pytest.raises(DamagedExample, match=r"one of its bodies|it cannot be read"):
+            unpack_example(packed.blob, packed.digest, bodies)
 
 
 def test_a_damaged_example_is_an_error_and_a_finding_of_check(sqlite_url, mismatch) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from differ.facts import Atom
 from store import clusters as clusters_module
 from store.database import open_store
+from store.examples import kept_links
 from store.records import Batch, DifferenceText
 from store.schema import DataNode
 from store.upsert import upsert
@@ -35,7 +36,7 @@ def test_clusters_below_the_node_become_one(in_store, mismatch) -> None:
     (merged, _) = after
     assert merged.id == merged.atom.cluster_id
     assert (merged.first_seen, merged.last_seen) == (0.0, 8.0)
-    assert merged.example_ids == ("x0", "x1", "x8")
+    assert merged.example_ids == tuple(example_id for _, example_id in kept_links([(float(n), f"x{n}") for n in range(9)], 3))
     assert problems == []
 
 
@@ -122,7 +123,7 @@ def test_pruning_merges_what_a_writer_added_without_knowing(in_store, mismatch) 
         await store.write(Batch(ended=several(mismatch, 4)), 4)
         async with store.writing() as connection:
             await upsert(connection, DataNode, [{"route": NODE[0], "node": NODE[1]}])
-        await store.prune(-1.0)
+        await store.prune(-1.0, 0.0)
         return await store.clusters()
 
     (merged,) = in_store(scenario)

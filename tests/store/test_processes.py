@@ -73,7 +73,7 @@ def with_store(url: str, scenario):
 async def counts_of(store) -> dict[str, object]:
     """The same number, counted in as many ways as there are tables for it."""
     rows = await store.route_rows()
-    minutes = [row for route in ("GET /x", "GET /y") for row in await store.minutes(route, 0)]
+    minutes = [row for route in ("GET /x", "GET /y") for row in await store.tallies(route, 0)]
     clusters = await store.clusters()
     return {
         "ends": sum((await store.ended_counts("shared")).values()),

@@ -190,7 +190,7 @@ def test_an_example_that_a_cluster_keeps_too_is_not_dropped_with_the_rule_s(in_s
         await store.write(Batch(ended=(row,), samples=(sample((row.example,)),)), 5)
         await store.write(Batch(ended=(replace(mismatch("newer", at=900.0), boot="other"),)), 1)
         by_cluster = await store.example("shared")
-        await store.prune(600.0)
+        await store.prune(600.0, 900.0)
         return by_cluster, await store.example("shared"), (await store.rule_usage()).examples
 
     by_rule, gone, links = in_store(scenario)
@@ -210,7 +210,7 @@ def test_old_days_and_versions_nobody_loads_any_more_are_pruned_and_totals_stay(
             Batch(ended=(hit(end, DAY_S), hit(end, day, version="v2")), samples=(shown, sample(places=(newer,), version="v2"))),
             5,
         )
-        await store.prune(10.0 * DAY_S)
+        await store.prune(10.0 * DAY_S, 20.0 * DAY_S)
         return await store.rule_usage(), await store.example("old"), await store.rule_hits()
 
     usage, example, hits = in_store(scenario)

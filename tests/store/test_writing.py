@@ -29,7 +29,7 @@ def test_ends_are_counted_in_ledger_minutes_totals_and_rule_hits(in_store, end, 
             ),
             5,
         )
-        return await store.ledgers(), await store.minutes("GET /x", 0), await store.rule_hits(), await store.evidence("GET /x")
+        return await store.ledgers(), await store.tallies("GET /x", 0), await store.rule_hits(), await store.evidence("GET /x")
 
     ledgers, minutes, hits, evidence = in_store(scenario)
     ledger = ledgers["GET /x"]
@@ -167,7 +167,7 @@ def test_how_ends_are_grouped_into_batches_makes_no_difference(tmp_path, mismatc
                 await store.write(Batch(ended=tuple(group)), 2)
             await store.close_units(1e9)
             rows = [replace(row, tolerated={}) for row in await store.route_rows()]
-            return rows, await store.clusters(), await store.minutes("GET /x", 0), await store.minutes("GET /y", 0)
+            return rows, await store.clusters(), await store.tallies("GET /x", 0), await store.tallies("GET /y", 0)
         finally:
             await store.close()
 

@@ -1,0 +1,58 @@
+"""Minutes become hours and hours days once they are old, one route in one transaction: what is kept follows time, not traffic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.schema import Tally
+from store.tallies import DAY, HOUR, MINUTE
+from store.upsert import table_of
+
+MINUTES_KEPT = 6 * HOUR
+HOURS_KEPT = 14 * DAY
+"""For how many seconds, at least, a chart shows each minute, and each hour; a day is a day of UTC."""
+
+
+async def tally_routes(connection: AsyncConnection) -> list[str]:
+    """The routes that have tallies, by leaps over the rows of each."""
+    routes: list[str] = []
+    while (
+        found := await connection.scalar(select(func.min(Tally.route)).where(Tally.route > (routes[-1] if routes else "")))
+    ) is not None:
+        routes.append(found)
+    return routes
+
+
+async def roll_up(connection: AsyncConnection, route: str, now: float) -> int:
+    """Puts a route's minutes and hours that are old at `now` (Unix seconds) into hours and days. Returns how many rows went.
+
+    What arrives late for a time that was rolled up is rolled up the next time.
+    """
+    gone = 0
+    for span, coarser, kept in ((MINUTE, HOUR, MINUTES_KEPT), (HOUR, DAY, HOURS_KEPT)):
+        until = int(now - kept) // coarser * coarser
+        old = (Tally.route == route, Tally.start < until, Tally.span == span)
+        start = Tally.start - Tally.start % coarser
+        rows = (
+            select(Tally.route, start, literal(coarser), Tally.epoch, Tally.verdict, func.sum(Tally.count))
+            .where(*old)
+            .group_by(Tally.route, start, Tally.epoch, Tally.verdict)
+        )
+        table = table_of(Tally)
+        insert: Any = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+        insert = insert.from_select(["route", "start", "span", "epoch", "verdict", "count"], rows)
+        changed = {"count": table.c.count + insert.excluded["count"]}
+        keys = [column.name for column in table.primary_key]
+        await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+        gone += (await connection.execute(delete(Tally).where(*old))).rowcount
+    return gone
+
+
+async def drop_old(connection: AsyncConnection, route: str, before: float) -> int:
+    """Deletes a route's tallies that ended by `before` (Unix seconds). Returns how many rows went."""
+    ended = (Tally.route == route, Tally.start < int(before), Tally.start + Tally.span <= int(before))
+    return (await connection.execute(delete(Tally).where(*ended))).rowcount
