@@ -107,9 +107,7 @@ async def read_clusters(
     connection: AsyncConnection, route: str | None = None, cluster_id: str | None = None
 ) -> list[ClusterRow]:
     """All clusters, or a route's, or one; most frequent first."""
-    clients = (
-        select(ClusterClient.cluster_id, func.count().label("clients")).group_by(ClusterClient.cluster_id).subquery("seen_by")
-    )
+    clients = select(func.count()).where(ClusterClient.cluster_id == Cluster.id).scalar_subquery()
     query = select(
         Cluster.id,
         Cluster.route,
@@ -122,8 +120,8 @@ async def read_clusters(
         Cluster.first_seen,
         Cluster.last_seen,
         Cluster.detail,
-        func.coalesce(clients.c.clients, 0),
-    ).outerjoin(clients, clients.c.cluster_id == Cluster.id)
+        clients,
+    )
     if route is not None:
         query = query.where(Cluster.route == route)
     if cluster_id is not None:

@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gate.facts import Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
-from store.epochs import ATTEMPT_UNITS, Pair
+from store.epochs import ATTEMPT_UNITS, Pair, as_rows
 from store.late_units import COUNTED
 from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal, Window
 from store.tallies import read_latencies
@@ -151,7 +151,11 @@ async def _read_verdicts(connection: AsyncConnection, pairs: Collection[Pair]) -
     for some in parts(list(pairs)):
         found = await connection.execute(
             select(VerdictTotal.route, VerdictTotal.epoch, VerdictTotal.verdict, VerdictTotal.count)
-            .where(tuple_(VerdictTotal.route, VerdictTotal.epoch).in_(some))
+            .join_from(
+                wanted := as_rows(some),
+                VerdictTotal,
+                and_(VerdictTotal.route == wanted.c.route, VerdictTotal.epoch == wanted.c.epoch),
+            )
             .order_by(VerdictTotal.verdict)
         )
         for label, epoch, verdict, count in found:
@@ -181,7 +185,11 @@ async def _read_pairs(connection: AsyncConnection, pairs: Collection[Pair]) -> d
                 LatencyPair.primary_slow_only,
                 LatencyPair.candidate_slow_only,
             )
-            .where(tuple_(LatencyPair.route, LatencyPair.epoch).in_(some))
+            .join_from(
+                wanted := as_rows(some),
+                LatencyPair,
+                and_(LatencyPair.route == wanted.c.route, LatencyPair.epoch == wanted.c.epoch),
+            )
             .order_by(LatencyPair.tau)
         )
         for label, epoch, tau, threshold, bound, primary, candidate in rows:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.buckets import bucket_of
+from store.epochs import as_rows
 from store.records import Ended, LatencyCounts, TallyRow
 from store.schema import LatencyBucket, LatencyPair, Tally, VerdictTotal
 from store.upsert import parts, table_of, upsert
@@ -108,7 +109,11 @@ async def read_latencies(
         found = await connection.execute(
             select(
                 LatencyBucket.route, LatencyBucket.epoch, LatencyBucket.side, LatencyBucket.bucket, LatencyBucket.count
-            ).where(tuple_(LatencyBucket.route, LatencyBucket.epoch).in_(some))
+            ).join_from(
+                wanted := as_rows(some),
+                LatencyBucket,
+                and_(LatencyBucket.route == wanted.c.route, LatencyBucket.epoch == wanted.c.epoch),
+            )
         )
         for label, epoch, side, bucket, count in found:
             histograms.setdefault((label, epoch, side), {})[bucket] = int(count)

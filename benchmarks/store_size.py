@@ -1,0 +1,84 @@
+"""What a day of matches leaves in a store once its hours are closed, for some traffic and for twice as much.
+
+Run as `python -m benchmarks.store_size [--matches 1000000] [--only sqlite]` (about five minutes for both databases). The exchanges of 200
+routes are spread over a day, written in batches of 5,000 and looked after as a shadow does: windows are closed each hour, charts
+rolled up, free room given back. The figure is the file's size with its log (SQLite) or the database's without an empty one's (PostgreSQL),
+after the day and at its peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import text
+
+from benchmarks.store_writes import places
+from benchmarks.stored_traffic import BEGUN, Traffic
+from store.database import Store, open_store
+from store.records import Batch
+
+BATCH = 5_000
+HOUR, DAY = 3_600.0, 86_400.0
+
+
+async def size_of(store: Store, url: str) -> int:
+    """Bytes on disk."""
+    if url.startswith("sqlite"):
+        file = Path(url.removeprefix("sqlite+aiosqlite:///"))
+        await store.forget((), (), ())  # puts the log into the file
+        return sum(path.stat().st_size for path in file.parent.iterdir())
+    async with store.reading() as connection:
+        return int(await connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+
+
+async def day(url: str, matches: int) -> tuple[int, int]:
+    """The growth in bytes after a day, and at most during it."""
+    store = open_store(url)
+    try:
+        await store.upgrade()
+        empty = await size_of(store, url)
+        traffic = Traffic(per_second=matches / DAY, matches=1.0)
+        hour, peak, done = BEGUN + HOUR, 0, 0
+        while done < matches:
+            part = traffic.ends(min(BATCH, matches - done))
+            done += len(part)
+            while part[-1].at >= hour:
+                await store.close_units(hour)
+                peak = max(peak, await size_of(store, url) - empty)
+                await store.prune(hour - 30 * DAY, hour)
+                hour += HOUR
+            await store.write(Batch(ended=tuple(part)), 5)
+        await store.close_units(hour + HOUR)
+        peak = max(peak, await size_of(store, url) - empty)
+        await store.prune(hour - 30 * DAY, hour + HOUR)
+        if not url.startswith("sqlite"):
+            async with store.reading() as connection:
+                await connection.exec_driver_sql("COMMIT")
+                await connection.exec_driver_sql("VACUUM")
+        return await size_of(store, url) - empty, peak
+    finally:
+        await store.close()
+
+
+def main() -> None:
+    """Prints a line for each database and amount."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--matches", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    options = parser.parse_args()
+    for kind in (options.only,) if options.only else ("sqlite", "postgresql"):
+        left = []
+        for matches in (options.matches, 2 * options.matches):
+            with places(kind) as url:
+                after, peak = asyncio.run(day(url, matches))
+            left.append(after)
+            print(
+                f"{kind:10} {matches:9,} matches in a day: {after / 1e6:6.1f} MB left, {peak / 1e6:6.1f} MB at most", flush=True
+            )
+        print(f"{kind}: twice the traffic leaves {left[1] / left[0]:.2f} times as much")
+
+
+if __name__ == "__main__":
+    main()
