@@ -23,9 +23,11 @@ class Traffic:
     an example of 4 KiB of JSON on each side. The same seed makes the same stream.
     """
 
+    epoch = "0123456789abcdef"
+
     def __init__(self, routes: int = 200, per_second: float = 20_000.0, matches: float = 0.99, seed: int = 1) -> None:
         self._chance = random.Random(seed)
-        self._routes = [f"GET /api/v1/section-{number:03}/items/{{id}}" for number in range(routes)]
+        self.routes = [f"GET /api/v1/section-{number:03}/items/{{id}}" for number in range(routes)]
         self._weights = [sum(1 / (rank + 1) for rank in range(number + 1)) for number in range(routes)]
         self._typical = [self._chance.lognormvariate(3.0, 0.8) for _ in range(routes)]
         self._per_second, self._matches = per_second, matches
@@ -38,12 +40,16 @@ class Traffic:
         """The next ones."""
         return list(self._stream(count))
 
+    def times(self, count: int) -> list[float]:
+        """Latencies in milliseconds."""
+        return [self._chance.lognormvariate(3.0, 0.8) for _ in range(count)]
+
     def _stream(self, count: int) -> Iterator[Ended]:
         chance = self._chance
-        picked = chance.choices(range(len(self._routes)), cum_weights=self._weights, k=count)
+        picked = chance.choices(range(len(self.routes)), cum_weights=self._weights, k=count)
         for number in picked:
             self._number += 1
-            route = self._routes[number]
+            route = self.routes[number]
             at = BEGUN + self._number / self._per_second
             client = f"c{int(chance.paretovariate(0.7)) % 5_000:04}"
             unit = unit_key("GET 200 json", client, f"{route} {int(chance.paretovariate(0.5)) % 100_000}")
@@ -70,7 +76,7 @@ class Traffic:
             at=at,
             ending=ending,
             reason=reason,
-            epoch="0123456789abcdef",
+            epoch=self.epoch,
             client=client,
             unit=unit,
             primary_ms=times[0],

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, case, column, delete, select, update, values
+from sqlalchemy import CTE, Integer, case, column, delete, select, update, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.accounts import incidents, read_ledgers
@@ -25,9 +25,9 @@ OLD = "(old)"
 
 
 def as_rows(pairs: Sequence[Pair]) -> CTE:
-    """The pairs as a table to join: SQLite finds no index for `(route, epoch) IN (...)`."""
-    columns = values(column("route", KeyText(ROUTE_BYTES)), column("epoch", KeyText()), name="wanted")
-    return columns.data(list(pairs)).cte()
+    """The pairs as a table to join, numbered `at`: SQLite finds no index for `(route, epoch) IN (...)`."""
+    columns = values(column("at", Integer), column("route", KeyText(ROUTE_BYTES)), column("epoch", KeyText()), name="wanted")
+    return columns.data([(at, *pair) for at, pair in enumerate(pairs)]).cte()
 
 
 async def write_epochs(connection: AsyncConnection, ended: Iterable[Ended]) -> dict[Pair, float]:
