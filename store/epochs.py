@@ -103,7 +103,11 @@ async def collapse_epochs(connection: AsyncConnection, before: float) -> int:
     gone = 0
     for route, rows in sorted(of_route.items()):
         newest = max(rows, key=lambda row: (row.last_seen, row.first_seen, row.epoch))
-        old = [row for row in rows if row.last_seen < before and row is not newest and row.epoch != OLD]
+        names = sorted(row.epoch for row in rows if row.last_seen < before and row is not newest and row.epoch != OLD)
+        # Held before what belongs to them, as writers do, and looked at again: one may just have come back.
+        held = select(Epoch.epoch).where(Epoch.route == route, Epoch.epoch.in_(names), Epoch.last_seen < before)
+        names = list(await connection.scalars(held.order_by(Epoch.epoch).with_for_update()))
+        old = [row for row in rows if row.epoch in names]
         if not old:
             continue
         attempts = sum(row.restarts + (row.n >= ATTEMPT_UNITS) for row in old)
@@ -111,7 +115,6 @@ async def collapse_epochs(connection: AsyncConnection, before: float) -> int:
         together = {"route": route, "epoch": OLD, "first_seen": first, "last_seen": last, "restarts": attempts}
         rest = {"n": 0, "k": 0, "closed_until": 0.0, "incident_base": 0}
         await upsert(connection, Epoch, [{**together, **rest}], first_seen="min", last_seen="max", restarts="add")
-        names = [row.epoch for row in old]
         for model in (OpenUnit, Window, VerdictTotal, LatencyBucket, LatencyPair, Epoch):
             for some in parts(names):
                 gone += (await connection.execute(delete(model).where(model.route == route, model.epoch.in_(some)))).rowcount

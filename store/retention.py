@@ -105,14 +105,19 @@ async def _old_clusters(writing: Writing, before: float) -> AsyncIterator[Step]:
         async with writing() as connection:
             await hold_examples(connection)
             total = await connection.scalar(select(func.count()).where(Cluster.last_seen < before)) or 0
-            oldest = select(Cluster.id).where(Cluster.last_seen < before).order_by(Cluster.last_seen, Cluster.id)
-            ids = list(await connection.scalars(oldest.limit(STEP_ROWS).with_for_update()))
+            oldest = (
+                select(Cluster.id).where(Cluster.last_seen < before).order_by(Cluster.last_seen, Cluster.id).limit(STEP_ROWS)
+            )
+            chosen = sorted(await connection.scalars(oldest))
+            # Held in the order in which writers take them, and looked at again: one may just have been added to.
+            held = select(Cluster.id).where(Cluster.id.in_(chosen), Cluster.last_seen < before).order_by(Cluster.id)
+            ids = list(await connection.scalars(held.with_for_update()))
             kept = sorted(set(await connection.scalars(select(ExampleLink.example_id).where(ExampleLink.cluster_id.in_(ids)))))
             await connection.execute(delete(ClusterAlias).where(ClusterAlias.cluster_id.in_(ids)))
             rows = (await connection.execute(delete(Cluster).where(Cluster.id.in_(ids)))).rowcount
             for some in parts(kept):
                 rows += await drop_orphans(connection, some)
-        if not ids:
+        if not chosen:
             return
-        done += len(ids)
-        yield Step("old clusters", done, done + total - len(ids), rows)
+        done += len(chosen)
+        yield Step("old clusters", done, max(done, done + total - len(chosen)), rows)

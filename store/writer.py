@@ -41,6 +41,8 @@ async def write_counts(
 
     Returns the examples that should be kept; none where this batch was written before.
     """
+    if batch.data_nodes:
+        await hold_examples(connection)  # clusters are merged then, and their examples with them
     if token is not None and await _was_written(connection, token):
         return {}
     closed = await lock_boots(connection, batch.ended, batch.openings)
