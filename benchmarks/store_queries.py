@@ -1,6 +1,6 @@
 """What the queries of the dashboard take after a month of traffic and after a hundred times as much, side by side in one run.
 
-Run as `python -m benchmarks.store_queries [--only sqlite]` (about three minutes). Two stores hold 200 routes, a month of charts as the
+Run as `python -m benchmarks.store_queries [--only sqlite]` (about four minutes). Two stores hold 200 routes, a month of charts as the
 roll-ups leave them, clusters with examples, and the open units of one hour; all that differs is how many requests were counted: 10^6 and
 10^8. Each query is asked of one store and then of the other, in turn; the medians and their ratio are printed.
 """
@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.store_writes import places
+from benchmarks.store_writes import places, vacuum
 from benchmarks.stored_traffic import BEGUN, Traffic
 from store.database import Store, open_store
 from store.records import Batch, Ended
@@ -47,6 +47,7 @@ async def fill(store: Store, requests: int) -> None:
     open_ = [replace(end, primary_ms=None, candidate_ms=None) for end in Traffic(matches=1.0).ends(requests // DAYS // 24)]
     for start in range(0, len(open_), 5_000):
         await store.write(Batch(ended=tuple(open_[start : start + 5_000])), 5)
+    await vacuum(store)
 
 
 def queries(traffic: Traffic, cluster: str) -> dict[str, Callable[[Store], Awaitable[Any]]]:

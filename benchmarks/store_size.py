@@ -1,6 +1,6 @@
 """What a day of matches leaves in a store once its hours are closed, for some traffic and for twice as much.
 
-Run as `python -m benchmarks.store_size [--matches 1000000] [--only sqlite]` (about five minutes for both databases). The exchanges of 200
+Run as `python -m benchmarks.store_size [--matches 1000000] [--only sqlite]` (about ten minutes for both databases). The exchanges of 200
 routes are spread over a day, written in batches of 5,000 and looked after as a shadow does: windows are closed each hour, charts
 rolled up, free room given back. The figure is the file's size with its log (SQLite) or the database's without an empty one's (PostgreSQL),
 after the day and at its peak.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from benchmarks.store_writes import places
+from benchmarks.store_writes import places, vacuum
 from benchmarks.stored_traffic import BEGUN, Traffic
 from store.database import Store, open_store
 from store.records import Batch
@@ -53,10 +53,7 @@ async def day(url: str, matches: int) -> tuple[int, int]:
         await store.close_units(hour + HOUR)
         peak = max(peak, await size_of(store, url) - empty)
         await store.prune(hour - 30 * DAY, hour + HOUR)
-        if not url.startswith("sqlite"):
-            async with store.reading() as connection:
-                await connection.exec_driver_sql("COMMIT")
-                await connection.exec_driver_sql("VACUUM")
+        await vacuum(store)
         return await size_of(store, url) - empty, peak
     finally:
         await store.close()

@@ -16,15 +16,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from store.errors import SQLITE, NoStore, StoreError, explain, is_database_error
 
 BUSY_S = 15.0
+"""How long SQLite waits for a lock."""
 CONNECT_S = 5.0
 COMMAND_S = 30.0
+"""How long one statement may take on PostgreSQL."""
+LOCK_S = 10.0
+"""How long a writer waits for another one's rows on PostgreSQL."""
+STANDING_S = 20.0
+"""How long a writer's transaction may stand still on PostgreSQL: one whose machine froze or fell off the net must not hold its rows."""
 _WRITES = "paritygate_writes"
+_LIMITS = (
+    f"SELECT set_config('lock_timeout', '{int(LOCK_S * 1000)}', true), "
+    f"set_config('idle_in_transaction_session_timeout', '{int(STANDING_S * 1000)}', true)"
+)
 
 
 def make_engine(url: URL) -> AsyncEngine:
     """An engine that has not connected yet. A SQLite file that is not there is an error later, never a new, empty store."""
     if url.drivername != SQLITE:
-        return create_async_engine(
+        engine = create_async_engine(
             url,
             pool_size=4,
             max_overflow=4,
@@ -32,6 +42,8 @@ def make_engine(url: URL) -> AsyncEngine:
             pool_pre_ping=True,
             connect_args={"timeout": CONNECT_S, "command_timeout": COMMAND_S},
         )
+        event.listen(engine.sync_engine, "begin", _begin_postgres)
+        return engine
     name = "file:" + quote(os.path.abspath(str(url.database)))
     located = url.set(database=name, query={"mode": "rw", "uri": "true"})
     engine = create_async_engine(located, pool_size=4, max_overflow=4, pool_timeout=BUSY_S, connect_args={"timeout": BUSY_S})
@@ -40,6 +52,7 @@ def make_engine(url: URL) -> AsyncEngine:
     watch = _FileWatch(str(url.database))
     event.listen(engine.sync_engine, "connect", watch.note)
     event.listen(engine.sync_engine, "checkout", watch.check)
+    event.listen(engine.sync_engine, "checkin", watch.used)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -57,26 +70,50 @@ def _refuse_missing(path: str) -> Callable[..., None]:
 
 
 class _FileWatch:
-    """A connection stays with the file it was made for, also when that was deleted or replaced: what it wrote then, nobody would read."""
+    """A connection stays with the files it was made for, also when they were deleted or replaced: what it wrote then, nobody would read.
+
+    Where the database is another one, the connection is thrown away. Where only the write-ahead log was deleted, this connection still
+    has all of it: it is brought into the database first. Emptying it also makes it harmless to connections that others still have to it.
+    """
 
     def __init__(self, path: str) -> None:
-        self._path = path
-
-    def _file(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        self._path, self._log = path, f"{path}-wal"
 
     def note(self, _connection: object, record: Any) -> None:
-        """A new connection: which file this is."""
-        record.info["file"] = self._file()
+        """A new connection: which file this is. The log is opened with its first transaction."""
+        record.info["file"] = _identity(self._path)
+        record.info.pop("log", None)
 
-    def check(self, _connection: object, record: Any, _proxy: object) -> None:
-        """A pooled connection is about to be used: one of another file is thrown away, and a new one is made or refused."""
-        if record.info.get("file") != self._file() or record.info["file"] is None:
+    def used(self, connection: object, record: Any) -> None:
+        """A connection was used: by now it has its log."""
+        if connection is not None and "log" not in record.info:
+            record.info["log"] = _identity(self._log)
+
+    def check(self, connection: Any, record: Any, _proxy: object) -> None:
+        """A pooled connection is about to be used: one of other files is thrown away, and a new one is made or refused."""
+        if record.info.get("file") != _identity(self._path) or record.info["file"] is None:
             raise DisconnectionError("the database file was replaced")
+        if "log" not in record.info or (record.info["log"] == (found := _identity(self._log)) and found is not None):
+            return
+        if _identity(self._log) is None:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            held_up, pages, _ = cursor.fetchone()
+            cursor.close()
+            if pages < 0:
+                return  # this database has no such log
+            if held_up:
+                raise StoreError(f"{self._path}: its write-ahead log was deleted, and others are still reading it; try again")
+        raise DisconnectionError("the write-ahead log was replaced")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which file lies there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -92,6 +129,12 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer that first reads and then asks for the lock could find its snapshot outdated; IMMEDIATE waits at the start.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgres(connection: Connection) -> None:
+    # With each transaction and not with the connection: whatever stands between, a pooler for one, may give it to others.
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(_LIMITS)
 
 
 def create_file(url: URL) -> None:

@@ -41,6 +41,9 @@ class Span:
     restarts: int
 
 
+COUNTED_EXACTLY = 1_000
+"""Open units of one route that are worth counting; more are told as `store.schema.Window` keeps them, at most a tenth too many."""
+
 Histograms = dict[tuple[str, str, str], dict[int, int]]
 """By (route, epoch, side)."""
 
@@ -55,8 +58,8 @@ async def read_evidence(
     """The evidence of every route that has any, or of `route` (then always there), and the latencies of its current epoch.
 
     `ledgers` are those of the same moment. `routes_total` is the number of routes that share alpha (else: those with evidence).
-    Approvals given at or before `approved_since` (Unix seconds) are left out; None keeps all. Where all routes are asked for, open
-    units are counted as `store.schema.Window` says: up to a tenth too many.
+    Approvals given at or before `approved_since` (Unix seconds) are left out; None keeps all. Open units
+    of all routes, and more than COUNTED_EXACTLY of one, are told as `store.schema.Window` has them: up to a tenth too many.
     """
     spans = await _read_spans(connection, route)
     current = {
@@ -164,12 +167,15 @@ async def _read_verdicts(connection: AsyncConnection, pairs: Collection[Pair]) -
 
 
 async def _count_open_units(connection: AsyncConnection, route: str | None) -> dict[Pair, int]:
-    if route is None:
-        query = select(Window.route, Window.epoch, func.sum(Window.units)).group_by(Window.route, Window.epoch)
-    else:
+    about = select(Window.route, Window.epoch, func.sum(Window.units)).group_by(Window.route, Window.epoch)
+    if route is not None:
+        about = about.where(Window.route == route)
+    counts = {(label, epoch): int(count) for label, epoch, count in await connection.execute(about)}
+    if route is not None and sum(counts.values()) <= COUNTED_EXACTLY:
         exact = select(OpenUnit.route, OpenUnit.epoch, func.count()).where(OpenUnit.route == route, OpenUnit.bad != COUNTED)
-        query = exact.group_by(OpenUnit.route, OpenUnit.epoch)
-    return {(label, epoch): int(count) for label, epoch, count in await connection.execute(query)}
+        rows = await connection.execute(exact.group_by(OpenUnit.route, OpenUnit.epoch))
+        counts = {(label, epoch): int(count) for label, epoch, count in rows}
+    return counts
 
 
 async def _read_pairs(connection: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, list[LatencyEvidence]]:
