@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from deepdiff import DeepDiff
-
 from differ.budget import Budget, LimitHit
 from differ.equal import Equality
 from differ.explains import MISSING, Correlations
@@ -56,6 +54,10 @@ def _line(found: Found) -> str:
         side = "candidate" if found.primary is MISSING else "primary"
         value = found.candidate if found.primary is MISSING else found.primary
         return f"{place}: only in the {side}: {_pruned(value)!r}{note}"
+    from deepdiff import (
+        DeepDiff,
+    )  # half a second to import, with pandas where that is installed, and every command imports this module
+
     found_diff = DeepDiff(
         _pruned(found.primary),
         _pruned(found.candidate),

@@ -14,6 +14,7 @@ from store.schema import AuditLink, Standing
 from store.upsert import table_of
 
 GENESIS = "0" * 64
+_MEND = "nothing mends a broken chain: keep this file, look at a backup for who changed it, and trust no link from there on"
 _LOCK = 0x7061726974790002
 
 
@@ -69,10 +70,10 @@ def breaks(rows: Sequence[AuditRow]) -> list[str]:
     previous = GENESIS
     for number, row in enumerate(sorted(rows, key=lambda row: row.seq), start=1):
         if row.seq != number:
-            found.append(f"audit: link {number} is missing, {row.seq} follows")
+            found.append(f"audit: link {number} is missing, {row.seq} follows; {_MEND}")
             return found
         if link_hash(previous, row) != row.hash:
-            found.append(f"audit: link {row.seq} ({row.action} {row.route}) was changed, or one before it")
+            found.append(f"audit: link {row.seq} ({row.action} {row.route}) was changed, or one before it; {_MEND}")
             return found
         previous = row.hash
     return found
@@ -87,5 +88,8 @@ async def audit_problems(connection: AsyncConnection) -> list[str]:
         last[row.route] = row.after
     for route, document in await connection.execute(select(Standing.route, Standing.document).order_by(Standing.route)):
         if last.get(route) != document:
-            found.append(f"audit: the standing of {route} is not what the audit says last")
+            found.append(
+                f"audit: the standing of {route} is not what the audit says last; "
+                "`paritygate cutover` brings it where you want it, and writes that down"
+            )
     return found
