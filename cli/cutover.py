@@ -171,12 +171,20 @@ def log(
     for row in rows:
         at = datetime.fromtimestamp(row.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
         before, after = _standing_in_words(row.before), _standing_in_words(row.after)
-        reason = json_library.loads(row.detail).get("reason", "")
+        reason = _reason_in_words(row.detail)
         made.add_row(*(cell(text) for text in (row.seq, at, row.actor, row.action, row.route, before, after, reason)))
     out.print(made)
     show("the figures each decision rested on: --json")
 
 
+def _reason_in_words(detail: str) -> str:
+    if not detail.startswith("{"):
+        return detail  # of a link that is about the store and not about a route
+    return str(json_library.loads(detail).get("reason", ""))
+
+
 def _standing_in_words(text: str) -> str:
+    if not text.startswith("{"):
+        return text
     standing = json_library.loads(text)
     return f"{standing['state']} {standing['weight_bp'] / 100:g} %"

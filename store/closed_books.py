@@ -47,6 +47,7 @@ async def close_boot(connection: AsyncConnection, boot: str, now: float) -> None
 
 async def archive_boot(connection: AsyncConnection, boot: str) -> int:
     """Adds a closed boot's counts to the archive and deletes them; how many rows went. Leaves those whose equations do not hold."""
+    await connection.execute(select(Boot.boot).where(Boot.boot == boot).with_for_update())  # another may be about it, too
     accounts = await read_accounts(connection, boot=boot)
     if any(account.ledger().violations() for account in accounts.values()):
         return 0

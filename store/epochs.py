@@ -105,9 +105,10 @@ async def collapse_epochs(connection: AsyncConnection, before: float) -> int:
         newest = max(rows, key=lambda row: (row.last_seen, row.first_seen, row.epoch))
         names = sorted(row.epoch for row in rows if row.last_seen < before and row is not newest and row.epoch != OLD)
         # Held before what belongs to them, as writers do, and looked at again: one may just have come back.
-        held = select(Epoch.epoch).where(Epoch.route == route, Epoch.epoch.in_(names), Epoch.last_seen < before)
-        names = list(await connection.scalars(held.order_by(Epoch.epoch).with_for_update()))
-        old = [row for row in rows if row.epoch in names]
+        held = select(Epoch.epoch, Epoch.first_seen, Epoch.last_seen, Epoch.n, Epoch.restarts)
+        held = held.where(Epoch.route == route, Epoch.epoch.in_(names), Epoch.last_seen < before)
+        old = (await connection.execute(held.order_by(Epoch.epoch).with_for_update())).all()
+        names = [row.epoch for row in old]
         if not old:
             continue
         attempts = sum(row.restarts + (row.n >= ATTEMPT_UNITS) for row in old)

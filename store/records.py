@@ -66,7 +66,7 @@ class Ended:
     differences: tuple[DifferenceText, ...] = ()
     """The mismatching differences; each distinct atom counts one in its cluster."""
     count: int = 1
-    """More than 1 only for `lost` and `skipped`, where nothing else is known of the exchanges."""
+    """How many exchanges: more than 1 where nothing that is stored tells them apart (shadow.spool), or nothing else is known of them."""
     example: Example | None = None
     """Offered for every cluster of `differences`; the store keeps at most `keep_examples` per cluster."""
     judged: tuple[int, str] | None = None

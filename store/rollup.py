@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import ColumnElement, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,22 +33,33 @@ async def roll_up(connection: AsyncConnection, route: str, now: float) -> int:
     What arrives late for a time that was rolled up is rolled up the next time.
     """
     gone = 0
+    table = table_of(Tally)
+    keys = [column.name for column in table.primary_key]
     for span, coarser, kept in ((MINUTE, HOUR, MINUTES_KEPT), (HOUR, DAY, HOURS_KEPT)):
         until = int(now - kept) // coarser * coarser
         old = (Tally.route == route, Tally.start < until, Tally.span == span)
-        start = Tally.start - Tally.start % coarser
+        insert: Any
+        chosen: list[ColumnElement[bool]]
+        if connection.dialect.name == "postgresql":
+            # Held in the order in which writers take them, then taken out and put in by one statement: what somebody adds in between
+            # is either in what this takes, or comes after it.
+            held = select(Tally.start).where(*old).order_by(Tally.start, Tally.epoch, Tally.verdict).with_for_update()
+            gone += len((await connection.execute(held)).all())
+            taken = delete(Tally).where(*old).returning(*table.columns).cte("taken")
+            source, chosen, insert = taken.c, [], postgresql.insert(table).add_cte(taken)
+        else:  # one writer at a time
+            source, chosen, insert = table.c, list(old), sqlite.insert(table)
+        start = source.start - source.start % coarser
         rows = (
-            select(Tally.route, start, literal(coarser), Tally.epoch, Tally.verdict, func.sum(Tally.count))
-            .where(*old)
-            .group_by(Tally.route, start, Tally.epoch, Tally.verdict)
+            select(source.route, start, literal(coarser), source.epoch, source.verdict, func.sum(source["count"]))
+            .where(*chosen)
+            .group_by(source.route, start, source.epoch, source.verdict)
         )
-        table = table_of(Tally)
-        insert: Any = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
         insert = insert.from_select(["route", "start", "span", "epoch", "verdict", "count"], rows)
         changed = {"count": table.c.count + insert.excluded["count"]}
-        keys = [column.name for column in table.primary_key]
         await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
-        gone += (await connection.execute(delete(Tally).where(*old))).rowcount
+        if connection.dialect.name != "postgresql":
+            gone += (await connection.execute(delete(Tally).where(*old))).rowcount
     return gone
 
 
