@@ -1,7 +1,8 @@
-"""`paritygate store`: migrations, integrity, retention and legal deletion."""
+"""`paritygate store`: migrations, integrity, retention, legal deletion, and what to do with a damaged file."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -9,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from cli.codes import Exit
 from cli.console import err, say, show, show_json
-from cli.context import ConfigOption, JsonOption, load, now, with_store
+from cli.context import ActorOption, ConfigOption, JsonOption, load, now, with_store
 from store.database import Store
+from store.quarantine import quarantine as put_aside
 from store.steps import Step
 
 storage = typer.Typer(name="store", help="The store: migrations, integrity, retention, legal deletion.", no_args_is_help=True)
@@ -99,3 +101,14 @@ def forget(
         show_json({"examples": gone.examples, "clusters": gone.clusters})
     else:
         show(f"{gone.examples} examples deleted; {gone.clusters} clusters no longer name or show it")
+
+
+@storage.command("quarantine")
+def quarantine(config: ConfigOption = None, actor: ActorOption = "unknown", json: JsonOption = False) -> None:
+    """Put a damaged SQLite file aside and begin anew; refused where the file is whole. Every route is in shadow then, with no evidence."""
+    settings = load(config)
+    done = asyncio.run(put_aside(settings.store_url, now(), actor))
+    if json:
+        show_json({"damage": done.damage, "path": str(done.path)})
+    else:
+        show(f"{done.path}: put aside ({done.damage}); the new store begins empty: every route is in shadow, its n is 0")

@@ -1,8 +1,9 @@
 """Brings the ends of exchanges to the store in batches, through outages, and counts each one exactly once.
 
-A batch keeps its token while it is tried again, so that a commit whose answer got lost is not applied twice. While the store
-is away the backlog is bounded, in ends and in bytes: beyond the bytes an end keeps its counts and atoms only, beyond the ends
-there are but counts (`lost: store_failed`), which are written when it returns.
+A batch keeps its token while it is tried again, so that a commit whose answer got lost is not applied twice. While the store is
+away, what waits is bounded: in ends, beyond which they are folded (shadow.spool), and in bytes of texts, beyond which an end keeps its
+counts and atoms only. So minutes of an outage cost nothing but examples. Beyond the spool's bytes there are but counts
+(`lost: store_failed`), which are written when the store returns.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import count
 
 import structlog
@@ -18,7 +19,9 @@ import structlog
 from shadow.backlog_size import Slimming, example_size
 from shadow.faults import place_of
 from shadow.held import Held
+from shadow.spool import Spool
 from store.database import Store, StoreError
+from store.errors import NotKept
 from store.records import Batch, Ended, Finding, LatencyCounts, OpeningCounts, RuleSample
 from traffic.outcome import Ending, Lost
 
@@ -28,18 +31,22 @@ FLUSH_S = 0.25
 FLUSH_ENDS = 200
 MAX_BATCH = 1_000
 MAX_BACKLOG = 20_000
+"""Ends that wait as they are. Those without texts are folded from MOST_UNWRITTEN on, which leaves room for those with texts."""
 MOST_UNWRITTEN = 4_000
 """Ends that may wait for a store that works before no more exchanges are taken in: what the proxies then drop is cheaper than what
 is judged and lost."""
 HANGING_S = 1.0
 """A write that takes longer is an outage: judging goes on, since alarms depend on it."""
 MAX_BACKLOG_BYTES = 64 * 1024 * 1024
+"""Of texts and examples that wait."""
+MAX_SPOOL_BYTES = 64 * 1024 * 1024
+"""Of folded ends: four minutes at 1,000 exchanges a second of which no two ask the same, and far more where some do."""
 MAX_FINDINGS = 2_000
 MAX_SAMPLES = 1_000
 MAX_FRESH = 20
 OPENINGS_SHARE = 0.05
 """At most this share of the time goes into reading opening counts; a proxy with thousands of routes has a large file."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 PATIENCE = 6
 """Refusals of one batch before it is tried whether the batch itself is the trouble. A place that is full or locked refuses nothing."""
 
@@ -50,9 +57,15 @@ Openings = Callable[[set[str]], Awaitable[Sequence[OpeningCounts]]]
 class _Prepared:
     batch: Batch
     token: tuple[str, int]
+    patience: int
     failures: int = 0
     refusals: int = 0
     """The failures that were about what is in the batch."""
+
+    @property
+    def count(self) -> int:
+        """Exchanges in it."""
+        return sum(ended.count for ended in self.batch.ended)
 
 
 class Recorder:
@@ -67,6 +80,7 @@ class Recorder:
         self._backlog: deque[tuple[Ended, int]] = deque()
         self._bytes = 0
         self._slimming = Slimming()
+        self._spool = Spool(MAX_SPOOL_BYTES)
         self._overflow: Counter[tuple[str, str]] = Counter()
         self._latency: list[LatencyCounts] = []
         self._findings: list[Finding] = []
@@ -84,8 +98,10 @@ class Recorder:
 
     def put(self, ended: Ended) -> None:
         """Takes the end of one exchange. Never blocks, never refuses: what does not fit is kept as a count."""
-        if len(self._backlog) >= MAX_BACKLOG:
-            self._overflow[(ended.boot, ended.route)] += ended.count
+        bare = not (ended.differences or ended.example)
+        if len(self._backlog) >= (MOST_UNWRITTEN if bare else MAX_BACKLOG) or (bare and self._spool.ends):
+            if not self._spool.add(ended if bare else self._slimming.fit(ended, 0)[0]):
+                self._overflow[(ended.boot, ended.route)] += ended.count
             return
         ended, size = self._slimming.fit(ended, MAX_BACKLOG_BYTES - self._bytes)
         self._bytes += size
@@ -126,12 +142,17 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """Ends that are not committed yet."""
-        return len(self._backlog) + sum(self._overflow.values()) + sum(len(p.batch.ended) for p in self._prepared)
+        """Exchanges whose ends are not committed yet."""
+        backlog = sum(ended.count for ended, _ in self._backlog)
+        return backlog + self._spool.ends + sum(self._overflow.values()) + sum(prepared.count for prepared in self._prepared)
+
+    def _many(self, ends: int) -> bool:
+        """Whether at least so many ends wait to be put into a batch, or there were more than may wait."""
+        return len(self._backlog) + self._spool.ends + len(self._overflow) >= ends
 
     async def room(self) -> None:
         """Waits while a store that works is behind; not for one that fails."""
-        while len(self._backlog) >= MOST_UNWRITTEN and not (self._failing or self._closing.is_set()):
+        while self._many(MOST_UNWRITTEN) and not (self._failing or self._closing.is_set()):
             self._tried.clear()
             try:
                 async with asyncio.timeout(HANGING_S):
@@ -146,9 +167,11 @@ class Recorder:
 
     def written_until(self) -> float:
         """A moment (Unix time) before which no end of this process is still to be written."""
-        waiting = [prepared.batch.ended[0].at for prepared in self._prepared if prepared.batch.ended]
+        waiting = [min(ended.at for ended in prepared.batch.ended) for prepared in self._prepared if prepared.batch.ended]
         if self._backlog:
             waiting.append(self._backlog[0][0].at)
+        if (folded := self._spool.oldest()) is not None:
+            waiting.append(folded)
         return min([self._now() - FLUSH_S * 2, *waiting])
 
     async def run(self) -> None:
@@ -188,7 +211,7 @@ class Recorder:
             pass
 
     async def _wait(self, seconds: float) -> None:
-        if len(self._backlog) < FLUSH_ENDS and not self._closing.is_set():
+        if not self._many(FLUSH_ENDS) and not self._closing.is_set():
             self._due.clear()
             try:
                 async with asyncio.timeout(seconds):
@@ -203,7 +226,7 @@ class Recorder:
             while True:
                 if not self._prepared:
                     # One batch, and more only while many ends wait: opening counts change all the time, and others wait too.
-                    if fresh and (fresh >= MAX_FRESH or not (self._overflow or len(self._backlog) >= FLUSH_ENDS)):
+                    if fresh and (fresh >= MAX_FRESH or not (self._overflow or self._many(FLUSH_ENDS))):
                         return True
                     fresh += 1
                     if not await self._prepare():
@@ -216,7 +239,8 @@ class Recorder:
         taken = [self._backlog.popleft() for _ in range(size)]
         ended = [item for item, _ in taken]
         self._bytes -= sum(bytes_ for _, bytes_ in taken)
-        if not self._backlog:
+        ended += self._spool.take(MAX_BATCH - size)
+        if not (self._backlog or self._spool.ends):
             self._slimming.forget()
             now = self._now()
             for (boot, route), number in self._overflow.items():
@@ -249,8 +273,8 @@ class Recorder:
         self._written_openings = {item.boot: item for item in read}
         return changed
 
-    def _push(self, batch: Batch) -> None:
-        self._prepared.append(_Prepared(batch, (self._writer, next(self._numbers))))
+    def _push(self, batch: Batch, patience: int = PATIENCE) -> None:
+        self._prepared.append(_Prepared(batch, (self._writer, next(self._numbers)), patience))
 
     async def _write(self, prepared: _Prepared) -> bool:
         try:
@@ -260,54 +284,78 @@ class Recorder:
 
     async def _try(self, prepared: _Prepared) -> bool:
         try:
-            await self._store.write(prepared.batch, self._keep, prepared.token)
+            await self._send(prepared)
         except Exception as error:
             prepared.failures += 1
             prepared.refusals += _is_refusal(error)
             if not self._failing:
                 self._failing = True
-                log.error("the store does not take results; they are kept and tried again", error=str(error))
-            if _is_refusal(error) and prepared.refusals % PATIENCE == 0 and await self._alive():
+                log.error("the store does not take results; they are kept and tried again", error=_told(error))
+            if _is_refusal(error) and prepared.refusals % prepared.patience == 0 and await self._alive():
                 # Tried once more between two signs of life: a commit whose answer got lost must not be taken for a refusal.
                 try:
-                    await self._store.write(prepared.batch, self._keep, prepared.token)
+                    await self._send(prepared)
                 except Exception as again:
-                    if _is_refusal(again) and await self._alive():
-                        self._divide(prepared, again)
-                    return False
+                    if not (_is_refusal(again) and await self._alive()):
+                        return False
+                    self._divide(prepared, again)
+                    return True
             else:
                 return False
         self._prepared.popleft()
         self._held.committed(prepared.batch.ended)
-        if self._failing:
+        if self._failing and not self._prepared:
             self._failing = False
             log.warning("the store takes results again", waiting=self.waiting)
         return True
 
-    async def _alive(self) -> bool:
+    async def _send(self, prepared: _Prepared) -> None:
         try:
-            await self._store.write(Batch(), self._keep, None)
+            await self._store.write(prepared.batch, self._keep, prepared.token)
+        except NotKept as error:
+            log.error("results are counted, but their examples are not kept", error=_told(error))
+
+    async def _alive(self) -> bool:
+        """Whether the store takes anything, which an empty batch alone would not show: a token is a row, and needs the disk."""
+        try:
+            await self._store.write(Batch(), self._keep, (f"{self._writer} sign of life", next(self._numbers)))
         except Exception:
             return False
         return True
 
     def _divide(self, prepared: _Prepared, error: Exception) -> None:
-        """The store takes an empty batch but not this one: halve it, and in the end keep the count without the detail."""
+        """The store takes others but not this one: take it apart, and in the end keep the count without the detail."""
         self._prepared.popleft()
-        ended, rest = prepared.batch.ended, replace(prepared.batch, ended=())
-        if rest != Batch():
-            log.error("the store refuses counts, findings or samples; they are dropped", error=str(error))
-        half = len(ended) // 2
-        if half:
-            self._push(Batch(ended[:half]))
-            self._push(Batch(ended[half:]))
-        elif ended:
+        parts = _parts(prepared.batch)
+        if len(parts) > 1:
+            for part in parts:
+                self._push(part, patience=1)  # that it is the data's fault is known by now
+        elif prepared.batch.ended:
             bare = replace(
-                ended[0], ending=Ending.LOST, reason=Lost.STORE_FAILED, unit=None, tolerated=(), differences=(), example=None,
-                epoch="", primary_ms=None, candidate_ms=None, judged=None, suppressed=(),
+                prepared.batch.ended[0], ending=Ending.LOST, reason=Lost.STORE_FAILED, unit=None, tolerated=(), differences=(),
+                example=None, epoch="", primary_ms=None, candidate_ms=None, judged=None, suppressed=(),
             )  # fmt: skip
-            log.error("the store refuses one exchange; it is counted as lost", route=bare.route, error=str(error))
+            log.error("the store refuses one exchange; it is counted as lost", route=bare.route, error=_told(error))
             self._push(Batch((bare,)))
+        else:
+            kind = next(field.name for field in fields(Batch) if getattr(prepared.batch, field.name))
+            log.error("the store refuses what is no exchange; it is dropped", kind=kind, error=_told(error))
+
+
+def _parts(batch: Batch) -> list[Batch]:
+    """The batch in pieces, each of fewer things: one for each kind, or two of the only kind; itself where it holds but one thing."""
+    kinds = [(field.name, getattr(batch, field.name)) for field in fields(Batch)]
+    filled = [(name, items) for name, items in kinds if items]
+    if len(filled) > 1:
+        return [replace(Batch(), **{name: items}) for name, items in filled]
+    name, items = filled[0]
+    half = len(items) // 2
+    return [replace(Batch(), **{name: some}) for some in (items[:half], items[half:]) if some]
+
+
+def _told(error: Exception) -> str:
+    """A StoreError's text is made for people and holds no secret; any other's may."""
+    return str(error) if isinstance(error, StoreError) else place_of(error)
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -27,7 +27,7 @@ from store import (
     units,
     vacuum,
 )
-from store.errors import StoreError, checked_url
+from store.errors import SQLITE, NotKept, StoreError, checked_url
 from store.forgetting import Forgotten
 from store.records import AuditRow, Batch, ClusterRow, Example, RouteRow, TallyRow
 from store.steps import Step
@@ -37,6 +37,8 @@ from traffic.ledger import Ledger
 __all__ = ["Store", "StoreError", "open_store"]
 
 MAX_OPEN_UNITS = 20_000
+MIGRATION_S = 3600.0
+"""How long one statement of a migration may take on PostgreSQL: some write a large table anew."""
 
 
 class Store:
@@ -54,7 +56,14 @@ class Store:
         """Migrates the store to this release. Where there is none, makes one if `make`, else raises NoStore."""
         from store import migrate  # Alembic takes a third of the import time, and a proxy never migrates
 
-        await migrate.upgrade(self._engine, self._url, make)
+        if self._url.drivername == SQLITE:
+            await migrate.upgrade(self._engine, self._url, make)
+            return
+        patient = engine.make_engine(self._url, command_s=MIGRATION_S)
+        try:
+            await migrate.upgrade(patient, self._url, make)
+        finally:
+            await patient.dispose()
 
     async def check_schema(self) -> None:
         """Raises StoreError unless the store is there, of this release, and readable."""
@@ -75,12 +84,21 @@ class Store:
         return engine.writing(self._engine, self._url)
 
     async def write(self, batch: Batch, keep_examples: int, token: Token | None = None) -> None:
-        """Writes a batch. With a token (writer's name, growing number) writing it again after an unclear failure changes nothing."""
+        """Writes a batch. With a token (writer's name, growing number) writing it again after an unclear failure changes nothing.
+
+        Raises NotKept where all is counted and only the examples could not be written: writing it again under another token would
+        count it twice.
+        """
         async with self.writing() as connection:
             offers = await write_counts(connection, batch, keep_examples, self._max_open_units, token)
-        if offers or any(sample.examples for sample in batch.samples):
+        if not offers and not any(sample.examples for sample in batch.samples):
+            return
+        try:
             async with self.writing() as connection:
                 await write_kept(connection, offers, batch.samples, keep_examples)
+        except Exception as error:
+            text = str(error) if isinstance(error, StoreError) else type(error).__name__
+            raise NotKept(f"{text} (the counts are stored, these examples are not)") from error
 
     async def close_units(self, now: float) -> int:
         """Folds the evidence units whose window is over, of quiet routes too, in short transactions. Returns how many."""

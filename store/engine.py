@@ -31,8 +31,11 @@ _LIMITS = (
 )
 
 
-def make_engine(url: URL) -> AsyncEngine:
-    """An engine that has not connected yet. A SQLite file that is not there is an error later, never a new, empty store."""
+def make_engine(url: URL, command_s: float | None = None) -> AsyncEngine:
+    """An engine that has not connected yet. A SQLite file that is not there is an error later, never a new, empty store.
+
+    `command_s` bounds one statement on PostgreSQL, COMMAND_S where it is not given.
+    """
     if url.drivername != SQLITE:
         engine = create_async_engine(
             url,
@@ -40,7 +43,7 @@ def make_engine(url: URL) -> AsyncEngine:
             max_overflow=4,
             pool_timeout=CONNECT_S,
             pool_pre_ping=True,
-            connect_args={"timeout": CONNECT_S, "command_timeout": COMMAND_S},
+            connect_args={"timeout": CONNECT_S, "command_timeout": command_s or COMMAND_S},
         )
         event.listen(engine.sync_engine, "begin", _begin_postgres)
         return engine
@@ -93,9 +96,10 @@ class _FileWatch:
         """A pooled connection is about to be used: one of other files is thrown away, and a new one is made or refused."""
         if record.info.get("file") != _identity(self._path) or record.info["file"] is None:
             raise DisconnectionError("the database file was replaced")
-        if "log" not in record.info or (record.info["log"] == (found := _identity(self._log)) and found is not None):
+        log = _identity(self._log)
+        if "log" not in record.info or (log is not None and log == record.info["log"]):
             return
-        if _identity(self._log) is None:
+        if log is None:
             cursor = connection.cursor()
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             held_up, pages, _ = cursor.fetchone()

@@ -90,6 +90,8 @@ def _of_sqlite(cause: BaseException) -> str | None:
     if code is None:
         return None
     if code & 0xFF == sqlite3.SQLITE_ERROR:
+        if "already exists" in str(cause).lower():
+            return _FOREIGN
         missing = any(words in str(cause).lower() for words in ("no such table", "no such column", "has no column"))
         return f"the tables are missing or old; {_UPGRADE}" if missing else None
     return _SQLITE.get(code & 0xFF)
@@ -113,6 +115,7 @@ def _of_postgres(cause: BaseException) -> str | None:
 
 
 _UPGRADE = "`paritygate store upgrade` brings it up to date"
+_FOREIGN = "another program has tables there with names that ours have; give the store a database of its own"
 _AWAY = "the server does not answer at the moment; try again"
 _SQLITE: dict[int, str] = {
     sqlite3.SQLITE_NOTADB: "this file is not a SQLite database; correct store.url, or, if it was one, restore a backup or "
@@ -149,6 +152,7 @@ _POSTGRES: dict[str, str] = {
     "53": "the server is at one of its limits; see the server's log",
     "40": "another writer was in the way; try again",
     "55": "another transaction has kept its rows locked for too long; see pg_stat_activity for what holds them, then try again",
+    "42P07": _FOREIGN,
     "42": f"the tables are missing or old; {_UPGRADE}",
     "3D": "there is no such database on the server; create it (createdb), or correct store.url",
     "3F": "there is no such schema in the database; create it, or correct store.url",

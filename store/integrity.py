@@ -32,7 +32,7 @@ async def _file(connection: AsyncConnection) -> list[str]:
     if connection.dialect.name != "sqlite":
         return []
     lines = list(await connection.scalars(text("PRAGMA integrity_check")))
-    mend = "stop paritygate, then `sqlite3 paritygate.db .recover` into a new file, or restore a backup"
+    mend = "restore a backup, or `paritygate store quarantine` puts the file aside and begins anew"
     return [f"file: {line}; {mend}" for line in lines if line != "ok"]
 
 

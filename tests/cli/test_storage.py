@@ -100,3 +100,17 @@ def test_check_says_what_is_wrong_and_what_to_do(kept: Path, run: Any) -> None:
     assert "example old: it cannot be read: ZstdError; `paritygate store forget --example old` takes it out" in out
     assert run("store", "forget", "--example", "old", *config(kept))[0] == 0
     assert run("store", "check", *config(kept))[:2] == (0, "0 problems\n")
+
+
+def test_quarantine_leaves_a_whole_file_alone_and_puts_a_damaged_one_aside(kept: Path, run: Any) -> None:
+    code, _, err = run("store", "quarantine", *config(kept))
+    assert code == 4
+    assert "the file is whole, nothing was changed" in err
+    file = kept / "paritygate.db"
+    file.write_bytes(b"no database at all" * 300)
+    assert run("status", *config(kept))[0] == 4
+    code, out, _ = run("store", "quarantine", "--actor", "ada", "--json", *config(kept))
+    assert code == 0
+    assert Path(json.loads(out)["path"]).read_bytes().startswith(b"no database at all")
+    assert json.loads(run("status", "--json", *config(kept))[1])["routes"] == {}
+    assert "quarantine" in run("cutover", "log", *config(kept))[1]

@@ -167,7 +167,9 @@ def test_damaged(stage: Stage, runner: asyncio.Runner) -> None:
             file.write(os.urandom(16384))
         stage.shadow.start()
         assert await stage.shadow.ended() == 4
-        assert "the database file is damaged; move it away" in stage.shadow.log.read_text()
+        assert (
+            "the database file is damaged; restore a backup, or `paritygate store quarantine`" in stage.shadow.log.read_text()
+        )
         shutil.rmtree(stage.folder / "damaged", ignore_errors=True)
         (stage.folder / "damaged").mkdir()
         for path in _files(stage):

@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shadow_recorder import end, made, put
 from shadow_store import ListStore
 
 import shadow.recorder
 from differ.facts import Atom
-from shadow.backlog_size import Slimming
-from shadow.held import Held
 from shadow.recorder import Recorder
-from store.records import Batch, DifferenceText, Ended, Example, OpeningCounts
+from store.errors import NotKept
+from store.records import Batch, Finding, OpeningCounts
 from store.tasks import spawn
-from traffic.message import Request, Response
-from traffic.outcome import Ending
-
-
-def end(number: int = 0, client: str = "") -> Ended:
-    return Ended("boot", "GET /a", float(number), Ending.COMPARED, "match", client=client)
-
-
-async def nothing(boots: set[str]) -> Sequence[OpeningCounts]:
-    return ()
-
-
-def made(store: ListStore, openings: shadow.recorder.Openings = nothing) -> tuple[Recorder, Held]:
-    held = Held()
-    return Recorder(store, held, openings, "writer", 5, lambda: 1000.0), held  # type: ignore[arg-type]
-
-
-def put(recorder: Recorder, held: Held, item: Ended) -> None:
-    held.received(item.boot, item.route)
-    recorder.put(item)
 
 
 def test_a_few_ends_are_written_within_the_flush_time() -> None:
@@ -89,71 +68,6 @@ def test_commit_whose_answer_was_lost_is_not_applied_twice() -> None:
     asyncio.run(scenario())
 
 
-def test_backlog_is_bounded_and_what_is_over_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadow.recorder, "MAX_BACKLOG", 100)
-
-    async def scenario() -> None:
-        store = ListStore()
-        store.down = True
-        recorder, held = made(store)
-        for number in range(250):
-            put(recorder, held, end(number))
-        store.down = False
-        assert await recorder.flush()
-        assert store.reasons() == {"compared:match": 100, "lost:store_failed": 150}
-        assert held.total == 0
-
-    asyncio.run(scenario())
-
-
-def big(number: int, paths: int = 50) -> Ended:
-    """A mismatch whose difference texts are 20 kB."""
-    texts = tuple(
-        DifferenceText(Atom("GET /a", "200/200", "body", f"$.f{at}", "value"), f"{number}" * 200, "b" * 200, "$" * 50)
-        for at in range(paths)
-    )
-    return replace(end(number), reason="mismatch", differences=texts, unit=f"u{number}")
-
-
-def test_backlog_is_bounded_in_bytes_of_difference_texts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound an end keeps what counts: verdict, unit and atoms."""
-    monkeypatch.setattr(shadow.recorder, "MAX_BACKLOG_BYTES", 1_000_000)
-
-    async def scenario() -> None:
-        store = ListStore()
-        store.down = True
-        recorder, held = made(store)
-        for number in range(500):
-            put(recorder, held, big(number))
-        assert recorder._bytes <= 1_000_000
-        store.down = False
-        assert await recorder.flush()
-        assert recorder._bytes == 0
-        assert store.reasons() == {"compared:mismatch": 500}
-        assert {item.unit for item in store.ended} == {f"u{number}" for number in range(500)}
-        assert all(len(item.differences) == 50 for item in store.ended)
-        kept = sum(1 for item in store.ended if item.differences[0].primary is not None)
-        assert 0 < kept <= 25
-        bare = [item.differences for item in store.ended if item.differences[0].primary is None]
-        assert all(one is other for one, other in zip(bare[0], bare[-1], strict=True))
-
-    asyncio.run(scenario())
-
-
-def test_example_goes_before_the_texts() -> None:
-    slimming = Slimming()
-    answer = Response(200, (), b"x" * 100_000)
-    item = big(1, paths=1)
-    example = Example("e", "GET /a", 0.0, "primary", "c", Request("GET", b"/a"), answer, answer, item.differences)
-    item = replace(item, example=example)
-    assert slimming.fit(item, 1_000_000)[0] is item
-    assert slimming.fit(item, 10_000)[0] == replace(item, example=None)
-    assert slimming.fit(item, 0) == (
-        replace(item, example=None, differences=(DifferenceText(item.differences[0].atom, None, None),)),
-        0,
-    )
-
-
 def test_one_end_that_the_store_refuses_costs_only_its_own_detail() -> None:
     async def scenario() -> None:
         store = ListStore()
@@ -166,6 +80,54 @@ def test_one_end_that_the_store_refuses_costs_only_its_own_detail() -> None:
                 break
         assert store.reasons() == {"compared:match": 8, "lost:store_failed": 1}
         assert held.total == 0
+
+    asyncio.run(scenario())
+
+
+def test_poison_costs_nothing_else_and_no_time() -> None:
+    """[T24] One of 500: patience is needed once, not again for each half; opening counts and findings come through."""
+
+    async def scenario() -> None:
+        store = ListStore()
+        store.refuse = "poison"
+        counts = OpeningCounts("boot", "n", {"GET /a": {0: 9}})
+
+        async def openings(boots: set[str]) -> Sequence[OpeningCounts]:
+            return (counts,)
+
+        recorder, held = made(store, openings)
+        finding = Finding(Atom("GET /a", "", "latency", "$", "slow"), 1.0, 3, "slow")
+        recorder.add_finding(finding)
+        for number in range(500):
+            put(recorder, held, end(number, "poison" if number == 333 else ""))
+        failures = 0
+        while recorder.waiting:
+            failures += not await recorder.flush()
+        assert failures < shadow.recorder.PATIENCE
+        assert store.reasons() == {"compared:match": 499, "lost:store_failed": 1}
+        assert [batch.openings for batch in store.batches if batch.openings] == [(counts,)]
+        assert [batch.findings for batch in store.batches if batch.findings] == [(finding,)]
+        assert held.total == 0
+
+    asyncio.run(scenario())
+
+
+def test_batch_whose_examples_are_not_kept_counts_once() -> None:
+    """[T24] The counts were committed: under another token they would be counted again."""
+
+    class WithoutExamples(ListStore):
+        async def write(self, batch: Batch, keep_examples: int, token: tuple[str, int] | None = None) -> None:
+            await super().write(batch, keep_examples, token)
+            raise NotKept("the examples are not kept")
+
+    async def scenario() -> None:
+        store = WithoutExamples()
+        recorder, held = made(store)
+        for number in range(9):
+            put(recorder, held, end(number))
+        assert await recorder.flush()
+        assert store.reasons() == {"compared:match": 9}
+        assert (held.total, recorder.waiting, recorder.uncertain) == (0, 0, False)
 
     asyncio.run(scenario())
 
