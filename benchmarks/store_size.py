@@ -1,7 +1,7 @@
 """What a day of matches leaves in a store once its hours are closed, for some traffic and for twice as much.
 
 Run as `python -m benchmarks.store_size [--matches 1000000] [--only sqlite]` (about ten minutes for both databases). The exchanges of 200
-routes are spread over a day, written in batches of 5,000 and looked after as a shadow does: windows are closed each hour, charts
+routes are spread over a day, written in batches of 4,000 and looked after as a shadow does: windows are closed each hour, charts
 rolled up, free room given back. The figure is the file's size with its log (SQLite) or the database's without an empty one's (PostgreSQL),
 after the day and at its peak.
 """
@@ -16,10 +16,11 @@ from sqlalchemy import text
 
 from benchmarks.store_writes import places, vacuum
 from benchmarks.stored_traffic import BEGUN, Traffic
+from shadow.recorder import MAX_BATCH
 from store.database import Store, open_store
 from store.records import Batch
 
-BATCH = 5_000
+BATCH = MAX_BATCH
 HOUR, DAY = 3_600.0, 86_400.0
 
 

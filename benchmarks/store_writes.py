@@ -1,8 +1,9 @@
 """How many judged exchanges one writer stores per second, beside bare batched inserts of the same exchanges, on both databases.
 
 Run as `python -m benchmarks.store_writes [--exchanges 200000] [--rounds 3]` (about two minutes). Each round writes the same stream
-first one way and then the other, in batches of one size, into fresh stores; bare inserts are SQLAlchemy's own `executemany` of one
-plain row for each exchange into a table without an index, a transaction for each batch. PostgreSQL is the tests' own.
+first one way and then the other, in batches as large as a shadow makes them under load, into fresh stores. Bare inserts are SQLAlchemy's
+own `executemany` of one plain row for each exchange into a table without an index, a transaction for each batch. PostgreSQL is the tests'
+own.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from sqlalchemy import Column, Float, MetaData, String, Table
 
 from benchmarks.postgres import postgres_url
 from benchmarks.stored_traffic import Traffic
+from shadow.recorder import MAX_BATCH
 from store.database import Store, open_store
 from store.records import Batch, Ended
 
-BATCH = 5_000
+BATCH = MAX_BATCH
 BARE = Table(
     "bare",
     MetaData(),

@@ -21,9 +21,10 @@ from cli.orphan import end_with_supervisor
 from cli.ports import require_free
 from cli.supervise import Part, Supervisor
 from proxy.interpreter import interpreter_advice
-from proxy.logs import announce, configure_logs
+from proxy.logs import announce, configure_logs, redact_logs_by
 from settings.keyfile import make_key, read_key
 from settings.model import Settings
+from settings.redaction import redactor_of
 from settings.routes import load_route_table
 from store.database import open_store
 from store.errors import StoreError
@@ -88,6 +89,7 @@ def proxy(config: ConfigOption = None) -> None:
     configure_logs()
     settings = load(config)
     key = read_key(settings.key_path)
+    redact_logs_by(redactor_of(settings, key))
     advice = interpreter_advice(sys.version_info)
     if advice is not None:
         announce(f"note: {advice}")
@@ -114,6 +116,7 @@ def shadow(config: ConfigOption = None) -> None:
     configure_logs()
     settings = load(config)
     key = read_key(settings.key_path)
+    redact_logs_by(redactor_of(settings, key))
     rules = rules_of(settings)
     warnings: list[str] = []
     routes = load_route_table(settings, warnings)

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 
 from store.records import Example
+from traffic import redact_shape
 from traffic.message import Request
 
-TOKEN = re.compile(r"redacted-[0-9a-f]{12}")
+TOKEN = re.compile(redact_shape.TOKEN)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # Set by the way a request came, not by the client; the recorded body is decoded.

@@ -1,16 +1,26 @@
-"""Structured logs on stderr: one line per event, readable on a terminal, JSON elsewhere. Bodies and secrets are never in them."""
+"""Structured logs on stderr: one line per event, readable on a terminal, JSON elsewhere. Bodies are never in them, secrets as tokens."""
 
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 
 import structlog
 from structlog.typing import Processor
 
 from proxy.lines import Lines, LinesHandler
+from traffic.redact import Redactor
+from traffic.redact_logs import LogRedaction
 
 _lines: Lines | None = None
+_redaction: LogRedaction | None = None
+
+
+def redact_logs_by(redactor: Redactor) -> None:
+    """From here on what the configuration calls secret is redacted in logs, too, and by the key of the store's tokens."""
+    if _redaction is not None:
+        _redaction.redactor = redactor
 
 
 def announce(text: str) -> None:
@@ -24,7 +34,8 @@ def configure_logs() -> None:
 
     The last lines are written by `logging.shutdown`, which runs at exit; whoever leaves by os._exit calls it first.
     """
-    global _lines
+    global _lines, _redaction
+    _redaction = LogRedaction(Redactor((), (), secrets.token_bytes(32)))
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -47,7 +58,7 @@ def configure_logs() -> None:
     handler = LinesHandler(_lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last], foreign_pre_chain=shared
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redaction, last], foreign_pre_chain=shared
         )
     )
     root = logging.getLogger()

@@ -26,7 +26,8 @@ def fetch(url: str, most_bytes: int, deadline_s: float) -> bytes:
         try:
             found.append(_read(client, url, most_bytes, ends))
         except Exception as error:
-            found.append(error)
+            # What fails once the time is over fails because of it: httpx's own limit, or the connection that was closed under it.
+            found.append(error if time.monotonic() < ends else TimeoutError())
 
     thread = threading.Thread(target=work, name="fetch", daemon=True)
     thread.start()

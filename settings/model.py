@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from settings.units import Duration, Size
+from traffic.redact_paths import read_path
+from traffic.redact_values import VALUES, check_kinds
 
 Mirror = Literal["off", "reads", "writes"]
 
@@ -234,13 +236,44 @@ class Cutover(Section):
 
 
 class Redact(Section):
-    """What is secret."""
+    """What is secret: tokens stand for it in everything that is stored or logged. Telling names are secret without being listed."""
 
-    headers: tuple[str, ...] = (
-        *("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-access-token"),
-        *("x-csrftoken", "x-csrf-token", "x-xsrf-token", "x-amz-security-token"),
+    headers: tuple[str, ...] = Field(
+        (
+            *("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-access-token"),
+            *("x-csrftoken", "x-csrf-token", "x-xsrf-token", "x-amz-security-token"),
+        ),
+        description="headers whose whole value is secret; of `cookie` and `set-cookie` the value of every cookie",
     )
-    json_paths: tuple[str, ...] = Field(("$..password", "$..token", "$..secret"), alias="json")
+    cookies: tuple[str, ...] = Field(
+        (), description="cookies whose values are secret where `headers` does not name all of them"
+    )
+    query: tuple[str, ...] = Field(
+        (), description="fields of queries, forms and other texts; each segment of a name such as `auth[access_token]` counts"
+    )
+    json_paths: tuple[str, ...] = Field(
+        ("$..password", "$..token", "$..secret"),
+        alias="json",
+        description="RFC 9535 paths; `$..name` counts in queries and forms, too; an index, slice or filter counts as `[*]`",
+    )
+    values: tuple[str, ...] = Field(VALUES, description="what is secret by its looks, whatever its name")
+    key_file: str | None = Field(
+        None, description="a key of its own for the tokens, made when missing; when unset it is derived from `cutover.key_file`"
+    )
+    key_version: int = Field(1, ge=1, description="raise it to change the key, and so all tokens from then on")
+
+    @field_validator("values")
+    @classmethod
+    def _check_values(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        check_kinds(value)
+        return value
+
+    @field_validator("json_paths")
+    @classmethod
+    def _check_paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for path in value:
+            read_path(path)
+        return value
 
 
 class Routes(Section):

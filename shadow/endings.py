@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import insort
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
@@ -25,6 +27,8 @@ from traffic.redact import Redactor
 _EVIDENCE = frozenset({Verdict.MATCH, Verdict.TOLERATED, Verdict.MISMATCH})
 _SHOWN = frozenset({Verdict.MISMATCH, Verdict.CASCADE})
 MAX_DIFFERENCES = 50
+INLINE_BYTES = 16 * 1024
+"""Bodies that are redacted on the event loop: a millisecond or two."""
 REFRESH_S = 5.0
 MAX_CLUSTERS = 10_000
 MAX_MEDIA_TYPES, MAX_MEDIA_LENGTH, MAX_MEDIA_ROUTES = 16, 100, 10_000
@@ -118,7 +122,22 @@ class Endings:
         return Ended(exchange.boot, exchange.route, self._now(), Ending.SKIPPED, reason, client=exchange.client)
 
     def compared(self, made: Compared) -> Ended:
-        """An exchange with a verdict, or with a candidate that gave no complete answer."""
+        """An exchange with a verdict, or with a candidate that gave no complete answer; redacted here and now."""
+        ended, wanted = self._counted(made)
+        if not wanted:
+            return ended
+        return replace(ended, example=self.example(made, ended.differences, made.exchange.id, made.judgement.reason))
+
+    async def compared_beside(self, made: Compared) -> Ended:
+        """The same; the large bodies of an example are redacted off the event loop."""
+        ended, wanted = self._counted(made)
+        if not wanted:
+            return ended
+        name, reason = made.exchange.id, made.judgement.reason
+        return replace(ended, example=await self.example_beside(made, ended.differences, name, reason))
+
+    def _counted(self, made: Compared) -> tuple[Ended, bool]:
+        """The end without an example, and whether one is wanted."""
         exchange, judgement = made.exchange, made.judgement
         failed = isinstance(made.candidate, Failure)
         ending = Ending.CANDIDATE_ERROR if failed else Ending.COMPARED
@@ -129,10 +148,8 @@ class Endings:
         if failed or judgement.verdict in _SHOWN:
             shown = judgement.differences[:MAX_DIFFERENCES]
         texts = self.texts(shown)
-        example = None
-        if shown and self._offers.wanted({difference.atom.cluster_id for difference in shown}, exchange.id):
-            example = self.example(made, texts, exchange.id, judgement.reason)
-        return Ended(
+        wanted = bool(shown) and self._offers.wanted({text.atom.cluster_id for text in texts}, exchange.id)
+        ended = Ended(
             boot=exchange.boot,
             route=exchange.route,
             at=self._now(),
@@ -146,10 +163,10 @@ class Endings:
             candidate_ms=made.candidate_ms if not failed else None,
             tolerated=judgement.tolerated,
             differences=texts,
-            example=example,
             judged=self._judged(made),
             suppressed=self._suppressed(judgement),
         )
+        return ended, wanted
 
     def _judged(self, made: Compared) -> tuple[int, str] | None:
         """What scopes of rules ask for, where rules were asked."""
@@ -168,6 +185,13 @@ class Endings:
     def texts(self, differences: Iterable[Difference]) -> tuple[DifferenceText, ...]:
         """The differences as they may be kept, at most MAX_DIFFERENCES."""
         return tuple(self._differences.text(difference) for difference in islice(differences, MAX_DIFFERENCES))
+
+    async def example_beside(self, made: Compared, texts: tuple[DifferenceText, ...], name: str, reason: str) -> Example:
+        """The same as `example`; large bodies are redacted off the event loop."""
+        size = len(made.exchange.request.body) + len(made.primary_body or b"") + len(made.candidate_body or b"")
+        if size <= INLINE_BYTES:
+            return self.example(made, texts, name, reason)
+        return await asyncio.to_thread(self.example, made, texts, name, reason)
 
     def example(self, made: Compared, texts: tuple[DifferenceText, ...], name: str, reason: str) -> Example:
         """The exchange as an example of that id, redacted."""

@@ -122,7 +122,7 @@ class Mirror:
             times[Side.CANDIDATE],
             self._judging.named(judgement),
         )
-        return Handled(self._endings.compared(made), made)
+        return Handled(await self._endings.compared_beside(made), made)
 
     async def _judgement(self, exchange: Exchange, primary: Answer, candidate: Answer, write_pending: bool) -> Judgement:
         if isinstance(primary, Failure):

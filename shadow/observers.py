@@ -8,6 +8,7 @@ from differ.key_names import RouteKeyNames
 from shadow.comparison import Compared
 from shadow.latency_watch import LatencyWatch
 from shadow.recorder import Recorder
+from shadow.redaction import DifferenceRedactor
 from shadow.relation_watch import RelationWatch
 from shadow.rollback_watch import RollbackWatch, Trip
 from shadow.rule_samples import RuleSamples
@@ -26,10 +27,11 @@ class Observers:
         key_names: RouteKeyNames,
         recorder: Recorder,
         alarm: Callable[[str, Trip], None],
+        differences: DifferenceRedactor,
     ) -> None:
         self._latency, self._relations, self._rollback = latency, relations, rollback
         self._samples, self._key_names = samples, key_names
-        self._recorder, self._alarm = recorder, alarm
+        self._recorder, self._alarm, self._differences = recorder, alarm, differences
 
     def observe(self, made: Compared, unit: str | None) -> None:
         """Takes one comparison in."""
@@ -42,8 +44,8 @@ class Observers:
         if counts:
             self._recorder.add_latency(counts)
         for finding in (*findings, *self._relations.observe(made)):
-            self._recorder.add_finding(finding)
+            self._recorder.add_finding(self._differences.finding(finding))
         self._samples.observe(made)
         nodes = self._key_names.take_turned()
         if nodes:
-            self._recorder.add_data_nodes(nodes)
+            self._recorder.add_data_nodes([(route, self._differences.path(node)) for route, node in nodes])

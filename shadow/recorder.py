@@ -29,7 +29,8 @@ log = structlog.get_logger("paritygate.shadow")
 
 FLUSH_S = 0.25
 FLUSH_ENDS = 200
-MAX_BATCH = 1_000
+MAX_BATCH = 4_000
+"""Ends of one transaction, when so many wait: the more, the more of them share a row."""
 MAX_BACKLOG = 20_000
 """Ends that wait as they are. Those without texts are folded from MOST_UNWRITTEN on, which leaves room for those with texts."""
 MOST_UNWRITTEN = 4_000

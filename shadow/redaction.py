@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from dataclasses import replace
 
-from differ.facts import Difference
-from store.records import DifferenceText
+from differ.facts import Atom, Difference
+from store.records import DifferenceText, Finding
 from traffic.message import Answer, Response
-from traffic.redact import Redactor
+from traffic.redact import WITHHELD, Redactor
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\["((?:[^"\\]|\\.)*)"\]|(\[[^\]]*\])""")
 _JSON_NAME = re.compile(r'"((?:[^"\\]|\\.){1,200})"\s*:')
@@ -32,13 +32,25 @@ class DifferenceRedactor:
             for at, text in enumerate((difference.primary, difference.candidate))
         ]
         location = self._location(difference, sides != [difference.primary, difference.candidate])
-        return DifferenceText(difference.atom, sides[0], sides[1], location, self._redactor.text(difference.note))
+        return DifferenceText(self._atom(difference.atom), sides[0], sides[1], location, self._redactor.text(difference.note))
+
+    def path(self, path: str) -> str:
+        """A generalised path. A name in it may be data, such as an e-mail address: its token stands for it then."""
+        return self._redactor.values(path)
+
+    def finding(self, finding: Finding) -> Finding:
+        """What was found over many exchanges, as it may be kept."""
+        return replace(finding, atom=self._atom(finding.atom), detail=self._redactor.text(finding.detail))
+
+    def _atom(self, atom: Atom) -> Atom:
+        path = self.path(atom.path)
+        return atom if path == atom.path else replace(atom, path=path)
 
     def _location(self, difference: Difference, redacted: bool) -> str:
         """In HTML the location repeats the text of the page; where that is secret only the path of tags is kept."""
         location = difference.location
         if not location.startswith("html:"):
-            return location
+            return self._redactor.values(location)
         shown = location.removeprefix("html:")
         return difference.atom.path if redacted or self._redactor.markup(shown) != shown else location
 
@@ -56,13 +68,13 @@ class DifferenceRedactor:
         if aspect == "header":
             return self._redactor.is_configured_header(path.partition(" ")[0].partition(":")[0])
         if aspect == "cookie":
-            return self._redactor.is_secret_header("set-cookie") or self._redactor.is_secret_name(path)
+            return self._redactor.is_secret_cookie(path)
         if aspect == "body" and path.startswith("html:"):
             innermost = path.rpartition("/")[2].removeprefix("html:").rpartition(":")[2]
             return difference.atom.types == "text" and self._redactor.is_secret_name(innermost)
         if aspect == "body":
             place = difference.location or path
-            return place != "$" and self._redactor.is_secret_at(skeleton(place, value))
+            return place != "$" and self._redactor.is_secret_at(steps_of(place), value)
         return False
 
     def _value(self, difference: Difference, text: str) -> str:
@@ -81,37 +93,26 @@ class DifferenceRedactor:
 
     def _body_text(self, location: str, text: str) -> str:
         """A value may be a whole object, or the cut beginning of one; a secret name inside withholds what cannot be parsed."""
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None  # no document, or the cut beginning of one
-        if isinstance(value, dict | list):
-            document = skeleton(location, value)
-            return json.dumps(_inner(document, location), ensure_ascii=False) if self._redactor.document(document) else text
+        if text[:1] in ("{", "["):
+            try:
+                json.loads(text)
+                return self._redactor.document(text, steps_of(location))
+            except (ValueError, RecursionError):
+                pass  # no document, or the cut beginning of one
         names = [_unescaped(name) for name in _JSON_NAME.findall(text)] + _FORM_NAME.findall(text)
         if any(self._redactor.is_secret_name(name) for name in names):
             return self._redactor.token(text)
         if location == "$":  # the beginning of a whole body: it may be markup, multipart or anything else
-            return (
-                text
-                if self._redactor.body((), text.encode("utf-8", "surrogatepass")).decode() == text
-                else self._redactor.token(text)
-            )
+            kept = self._redactor.body((), text.encode("utf-8", "surrogatepass"))
+            return self._redactor.token(text) if kept == WITHHELD else kept.decode("utf-8", "surrogatepass")
         return self._redactor.text(text)
 
 
-def skeleton(location: str, value: Any) -> Any:
-    """A document that holds nothing but `value` at `location`; an index becomes the only element of its list."""
-    document = value
-    for name, quoted, bracket in reversed(_STEP.findall(location.removeprefix("$"))):
-        document = [document] if bracket else {name or _unescaped(quoted): document}
-    return document if isinstance(document, dict | list) else {"": document}
-
-
-def _inner(document: Any, location: str) -> Any:
-    for name, quoted, bracket in _STEP.findall(location.removeprefix("$")):
-        document = document[0] if bracket else document[name or _unescaped(quoted)]
-    return document
+def steps_of(location: str) -> tuple[str | int, ...]:
+    """The names and indices of a place in a document; whichever index it is, it stands as 0."""
+    return tuple(
+        0 if bracket else name or _unescaped(quoted) for name, quoted, bracket in _STEP.findall(location.removeprefix("$"))
+    )
 
 
 def _unescaped(quoted: str) -> str:
@@ -124,6 +125,6 @@ def _unescaped(quoted: str) -> str:
 def redacted_answer(redactor: Redactor, answer: Answer, body: bytes | None) -> Answer:
     """An answer as it may be kept, its body decoded; a body that could not be decoded is withheld."""
     if not isinstance(answer, Response):
-        return answer
+        return redactor.failure(answer)
     kept = Response(answer.status, answer.headers, body if body is not None else b"", answer.truncated or body is None)
     return redactor.response(kept)

@@ -111,7 +111,7 @@ class RuleSamples:
     async def _examine(self, made: Compared) -> None:
         try:
             examined = await asyncio.to_thread(self._examined, made)
-            self._put(self._samples(made, examined))
+            self._put(await self._samples(made, examined))
             self.counts["done"] += 1
         except Exception as error:
             self.counts["failed"] += 1
@@ -135,11 +135,11 @@ class RuleSamples:
             urgency=lambda name: self._met.get((name, exchange.route), 0),
         )
 
-    def _samples(self, made: Compared, examined: Examined) -> list[RuleSample]:
+    async def _samples(self, made: Compared, examined: Examined) -> list[RuleSample]:
         hidden = {item.rule: item for item in examined.hidden}
-        return [self._sample(made, name, hidden.get(name)) for name in sorted(examined.matching)]
+        return [await self._sample(made, name, hidden.get(name)) for name in sorted(examined.matching)]
 
-    def _sample(self, made: Compared, name: str, hidden: Hidden | None) -> RuleSample:
+    async def _sample(self, made: Compared, name: str, hidden: Hidden | None) -> RuleSample:
         version, route = self._versions.get(name, ""), made.exchange.route
         if hidden is None:  # it matched and was not named, or there was no time to leave it out
             return RuleSample(RuleTally(name, version, route, matched=1))
@@ -158,9 +158,9 @@ class RuleSamples:
             HiddenPlace(name, version, route, text.atom.aspect, text.atom.path, text.atom.kind, text.note[:MAX_NOTE])
             for text in texts
         )
-        return RuleSample(tally, places, self._examples(made, name, version, hidden, texts))
+        return RuleSample(tally, places, await self._examples(made, name, version, hidden, texts))
 
-    def _examples(
+    async def _examples(
         self, made: Compared, name: str, version: str, hidden: Hidden, texts: tuple[DifferenceText, ...]
     ) -> tuple[Example, ...]:
         """The exchange, where its rank is among the lowest met here: the store keeps the lowest of all."""
@@ -176,4 +176,4 @@ class RuleSamples:
         if number not in kept:
             return ()
         reason = f"what {name} hides: without it this answer is {hidden.verdict_without}"
-        return (self._endings.example(made, texts, example_id, reason),)
+        return (await self._endings.example_beside(made, texts, example_id, reason),)

@@ -16,6 +16,7 @@ from gate.policy import policy_for
 from rules.model import RuleSet
 from rules.subset import names, version_of
 from settings.model import Settings
+from settings.redaction import redactor_of
 from shadow.alarms import Alarms
 from shadow.asking_again import AskingAgain
 from shadow.breaker import Breaker
@@ -38,6 +39,7 @@ from shadow.pending_writes import PendingWrites
 from shadow.places import Places
 from shadow.reconciliation import Reconciliation
 from shadow.recorder import Recorder
+from shadow.redaction import DifferenceRedactor
 from shadow.relation_watch import RelationWatch
 from shadow.retention import keep_to_retention
 from shadow.rollback_watch import RollbackWatch
@@ -47,7 +49,6 @@ from shadow.worker import HeldCeilings, Worker
 from store.database import Store
 from store.tasks import spawn
 from traffic.message import Side
-from traffic.redact import Redactor
 from traffic.route import RouteTable
 
 log = structlog.get_logger("paritygate.shadow")
@@ -121,7 +122,7 @@ class Shadow:
         self._again = again = AskingAgain(
             copies.send, copies.have_room, judging, AskBudget(clock), Places(clock), Places(clock)
         )
-        redactor = Redactor(settings.redact.headers, settings.redact.json_paths, key)
+        redactor = redactor_of(settings, key)
         offers = ExampleOffers(clock, keep)
         endings = Endings(redactor, rules.digest, policy.unit_window_s, offers, Modes(clock), now, versions)
         self._samples = RuleSamples(rules, versions, identity, judging, endings, self._recorder.add_samples, now, clock, keep)
@@ -135,6 +136,7 @@ class Shadow:
             judging.key_names,
             self._recorder,
             self._alarms.sound,
+            DifferenceRedactor(redactor),
         )
         self._worker = Worker(
             Mirror(copies, bridge, judging, again, endings, writes, Builds(header), CurrentEpochs(store.evidence, clock)),

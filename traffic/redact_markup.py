@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from traffic.redact_text import TextRedaction, entities_undone, is_token
+from traffic.redact_shape import is_token
+from traffic.redact_text import TextRedaction, entities_undone
 from traffic.secret_names import Grade, covers
 
 _TAG = re.compile(r"<([A-Za-z_][\w.:-]*+)((?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+)>?")
@@ -13,37 +14,65 @@ _NAMING = frozenset({"name", "id", "property", "itemprop", "key", "http-equiv", 
 _VALUES = frozenset({"value", "content", "data-value", "data-content", "default"})
 _VOID = frozenset({"input", "meta", "param", "option", "br", "img", "link", "hr"})
 _FRAMES = frozenset({"form", "fieldset", "select", "button", "iframe", "a", "map", "object", "slot", "details", "html", "body"})
+_LONGEST_KEY = 4_200
 _BUTTONS = frozenset({"submit", "button", "reset", "image"})
 
 
 def redacted_markup(text: str, redaction: TextRedaction) -> str:
     """The document with its secrets replaced; one without any comes back equal."""
+    hints = list(redaction.names.hinted(text))
+    return redaction.loose(_elements(text, hints, redaction) if hints else text)
+
+
+def _elements(text: str, hints: list[int], redaction: TextRedaction) -> str:
+    """The document with secret fields and contents of elements replaced; only tags in which a name may be secret are looked into."""
     parts: list[str] = []
-    at = 0
-    lowered: str | None = None
-    while True:
-        tag = _TAG.search(text, at)
-        if tag is None:
+    done, coming = 0, 0
+    ends = _EndTags(text)
+    for tag in _TAG.finditer(text):
+        start, at = tag.span()
+        if start < done:
+            continue
+        while coming < len(hints) and hints[coming] < start:
+            coming += 1
+        if coming == len(hints):
             break
-        parts += [text[at : tag.start()], _tag(tag, redaction)]
-        at = tag.end()
+        if hints[coming] >= at:
+            continue
+        parts += [text[done:start], _tag(tag, redaction)]
+        done = at
         if tag[0].endswith("/>") or not tag[0].endswith(">") or tag[1].lower() in _VOID:
             continue
         grade = _content_grade(tag, redaction)
         if grade is Grade.NONE:
             continue
-        if lowered is None:
-            lowered = text.lower()
-            if len(lowered) != len(text):  # a few letters change their length: then positions must come from the text itself
-                lowered = text
-        end = lowered.find(f"</{tag[1].lower()}", at)
-        end = len(text) if end < 0 else end
+        end = ends.after(tag[1].lower(), at)
+        if grade is Grade.OPAQUE and end - at > _LONGEST_KEY:
+            continue
         content = text[at:end]
-        if content.strip() and not is_token(content) and covers(grade, content.strip()):
-            parts.append(redaction.token(content))
-            at = end
-    parts.append(text[at:])
-    return redaction.loose("".join(parts))
+        inner = content.strip()
+        if inner and not is_token(inner) and covers(grade, inner):
+            parts.append(content.replace(inner, redaction.token(inner), 1))
+            done = end
+    parts.append(text[done:])
+    return "".join(parts)
+
+
+class _EndTags:
+    """Finds end tags; one that there is none of is looked for once only."""
+
+    def __init__(self, text: str) -> None:
+        lowered = text.lower()  # a few letters change their length: then positions must come from the text itself
+        self._text = lowered if len(lowered) == len(text) else text
+        self._next: dict[str, int] = {}
+
+    def after(self, name: str, at: int) -> int:
+        """Where the next end tag of this name begins; the text's end if there is none."""
+        known = self._next.get(name, -1)
+        if known < at:
+            found = self._text.find(f"</{name}", at)
+            known = self._next[name] = found if found >= 0 else len(self._text)
+        return known
 
 
 def secret_tag(text: str, redaction: TextRedaction) -> bool:

@@ -7,9 +7,13 @@ telling name is not always a secret, so a name has a grade: `total_tokens: 5` an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from urllib.parse import unquote_plus
+
+import re2
+
+from traffic.redact_shape import holds_token
 
 _SEGMENT = re.compile(r"[\[\].]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -45,6 +49,35 @@ _ABOUT = frozenset(
 )
 
 
+# Pieces of which each telling name has at least one, and letters that are escaped for URLs, markup and JSON.
+_PIECES = (
+    *(
+        "token",
+        "pass",
+        "pw",
+        "secret",
+        "otp",
+        "jwt",
+        "credential",
+        "key",
+        "csrf",
+        "xsrf",
+        "sess",
+        "sid",
+        "sig",
+        "access",
+        "refresh",
+    ),
+    "auth",
+)
+_HINTS = (
+    *_PIECES,
+    *(r"%25", r"%[4-7][0-9a-f]", r"&#0*(?:6[5-9]|[789]\d|1[01]\d|12[0-2])\b", r"&#x0*[4-7][0-9a-f]\b", r"\\u00[4-7][0-9a-f]"),
+)
+_PIECE, _BETWEEN = re2.compile("|".join(_PIECES)), re.compile(r"[\W_]+")
+_MOST_KNOWN, _LONGEST_KNOWN = 8_192, 120
+
+
 class Grade(IntEnum):
     """What under a name is secret; each grade includes the one before."""
 
@@ -57,15 +90,32 @@ class Grade(IntEnum):
 
 
 class SecretNames:
-    """The names configured as `$..name`, and the telling names that are secret without configuration."""
+    """The names that are configured, and the telling names that are secret without configuration."""
 
     def __init__(self, configured: Iterable[str]) -> None:
-        self.configured = frozenset(name.lower() for name in configured)
+        self.configured = frozenset(name.lower() for name in configured if name)
+        self._known: dict[str, Grade] = {}
+        own = sorted({re2.escape(name) for name in self.configured})
+        self.hint_text = f"(?i:{'|'.join((*_HINTS, *own))})"
+        self.hint = re2.compile(self.hint_text)
+        self.ascii = all(name.isascii() for name in self.configured)
+        """Found in every text that holds a secret name as it is spelt, or an escaped letter: where it is not, none has to be looked for."""
 
     def grade(self, name: str) -> Grade:
         """The grade of a name; nested spellings such as `auth[token]` and `%74oken` count by each segment."""
-        segments = [part for part in _SEGMENT.split(unquote_plus(name)[:500]) if part]
-        return max((self._segment(part) for part in segments), default=Grade.NONE)
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        plain = unquote_plus(name)[:500]
+        segments = [part for part in _SEGMENT.split(plain) if part]
+        grade = max((self._segment(part) for part in segments), default=Grade.NONE)
+        if plain.lower() in self.configured:
+            grade = Grade.ALL
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        if len(name) <= _LONGEST_KNOWN:
+            self._known[name] = grade
+        return grade
 
     def _segment(self, name: str) -> Grade:
         return Grade.ALL if name.lower() in self.configured else _grade(name)
@@ -79,6 +129,11 @@ class SecretNames:
         """Whether this text, as the value of a field of this name, is secret."""
         return covers(self.grade(name), value) and not (len(value) == 1 and name.lower() == "accesskey")
 
+    def hinted(self, text: str) -> Iterator[int]:
+        """Where in a text a name may stand that is secret, from left to right."""
+        searched = text.encode("ascii", "replace") if self.ascii else text
+        return (found.start() for found in self.hint.finditer(searched))
+
 
 def covers(grade: Grade, value: object) -> bool:
     """Whether a scalar under a name of this grade is secret. Short numbers and words like `true` are secret only when configured."""
@@ -88,13 +143,16 @@ def covers(grade: Grade, value: object) -> bool:
         return True
     if isinstance(value, str):
         if grade is Grade.OPAQUE:
-            return _OPAQUE.fullmatch(value) is not None
+            # One that holds a token has been looked into already.
+            return _OPAQUE.fullmatch(value) is not None and not holds_token(value)
         plain = value.lower() in _PLAIN or (grade < Grade.NUMBER and _SHORT_NUMBER.fullmatch(value) is not None)
         return not plain
     return grade is Grade.NUMBER and isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _grade(name: str) -> Grade:
+    if not _PIECE.search(_BETWEEN.sub("", name.lower())):
+        return Grade.NONE
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in _ABOUT:
         return Grade.NONE

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from differ.facts import Atom, Difference
-from shadow.redaction import DifferenceRedactor, redacted_answer, skeleton
+from shadow.redaction import DifferenceRedactor, redacted_answer, steps_of
+from store.records import Finding
 from traffic.message import Failure, Response
-from traffic.redact import MARK, Redactor
+from traffic.redact import MARK, MOST_KEPT, Redactor
 
 REDACTOR = Redactor(["set-cookie", "x-api-key", "cookie"], ["$..token", "$.user.ssn", "$.items[*].pin"], b"k" * 32)
 KEPT = DifferenceRedactor(REDACTOR)
@@ -98,8 +99,8 @@ def test_failure_is_kept_as_it_is() -> None:
     assert redacted_answer(REDACTOR, Failure("timeout"), None) == Failure("timeout")
 
 
-def test_skeleton_holds_the_value_at_its_place() -> None:
-    assert skeleton('$.a["b c"][4].d', 1) == {"a": {"b c": [{"d": 1}]}}
+def test_location_is_read_into_names_and_indices() -> None:
+    assert steps_of('$.a["b c"][4].d') == ("a", "b c", 0, "d")
 
 
 HTML_TEXTS = [
@@ -148,9 +149,51 @@ def test_redirect_keeps_no_userinfo_and_no_token_in_its_fragment() -> None:
     assert "hunter2" not in kept
 
 
-def test_difference_at_a_hostile_depth_is_a_token() -> None:
+def test_difference_at_a_hostile_depth_is_told_from_others() -> None:
     deep = DifferenceRedactor(Redactor([], ["$..card.number"], b"k" * 32))
-    place = "$" + ".a" * 150
+    place = "$" + ".a" * 150 + ".card.number"
     kept = deep.text(Difference(Atom("GET /a", "200/200", "body", place, "value"), "hunter2", None, place))
     assert kept.primary is not None
     assert kept.primary.startswith(MARK)
+
+
+def test_name_in_a_path_that_is_data_is_a_token_in_atom_location_and_finding() -> None:
+    place = '$.by["ann@example.org"].n'
+    atom = Atom("GET /a", "200/200", "body", place, "value")
+    kept = KEPT.text(Difference(atom, "1", "2", place))
+    token = REDACTOR.token("ann@example.org")
+    assert (kept.atom.path, kept.location) == (f'$.by["{token}"].n',) * 2
+    finding = KEPT.finding(Finding(atom, 1.0, 1, "for ann@example.org", "e"))
+    assert (finding.atom, finding.detail) == (kept.atom, f"for {token}")
+    assert KEPT.path('$.by["ann@example.org"]') == f'$.by["{token}"]'
+
+
+@pytest.mark.parametrize("location", ["$.cards[3].cvc", "$.cards[0].cvc"])
+def test_a_path_with_a_filter_or_an_index_counts_in_every_element(location: str) -> None:
+    for path in ("$.cards[?@.kind == 'x'].cvc", "$.cards[0].cvc"):
+        redacted = DifferenceRedactor(Redactor([], [path], b"k" * 32))
+        kept = redacted.text(Difference(Atom("GET /a", "200/200", "body", "$.cards[*].cvc", "value"), "123", None, location))
+        assert kept.primary is not None
+        assert kept.primary.startswith(MARK)
+
+
+def test_value_keeps_its_format_in_a_difference() -> None:
+    primary, candidate = texts("body", "$.note", "pay with 4111 1111 1111 1111", "pay with 5555 5555 5555 4444")
+    assert primary == f"pay with {REDACTOR.token('4111 1111 1111 1111')}"
+    assert candidate is not None
+    assert len(candidate) == len("pay with 5555 5555 5555 4444")
+
+
+def test_failure_keeps_no_payload() -> None:
+    kept = redacted_answer(REDACTOR, Failure("protocol", "illegal status line: HTTP/9 token=hunter2"), None)
+    assert isinstance(kept, Failure)
+    assert kept.reason == "protocol"
+    assert "hunter2" not in kept.detail
+
+
+def test_large_answer_is_cut_and_marked() -> None:
+    body = b'{"rows": [' + b", ".join(b'{"id": %d}' % number for number in range(60_000)) + b"]}"
+    kept = redacted_answer(REDACTOR, Response(200, (), b"coded"), body)
+    assert isinstance(kept, Response)
+    assert kept.truncated
+    assert MOST_KEPT - 100 < len(kept.body) <= MOST_KEPT

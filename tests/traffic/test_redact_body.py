@@ -58,7 +58,7 @@ def test_page_loses_its_secret_and_keeps_the_rest(page: str) -> None:
         "<form><label for='password'>Password:</label><input type='password' name='password' id='password'></form>"
         "<a href='/password/reset'>Forgot your password?</a><button name='reset_password' value='1'>Reset</button>",
         "<script>function f(a){return a<1 ? {x: 'y'} : null} var required = true;</script><p>basic functionality</p>",
-        "<p>mail me@example.org</p><input name='q' value='v'><meta name='viewport' content='width=device-width'>",
+        "<p>mail me at home</p><input name='q' value='v'><meta name='viewport' content='width=device-width'>",
         "<h1 id='access'>Access</h1><p>The session begins at 10:30. Key: value</p>",
     ],
 )
@@ -120,10 +120,10 @@ def test_name_that_stands_twice_does_not_hide_a_secret() -> None:
     assert b"S3CR3T" not in REDACTOR.body((), b'{"password": "S3CR3T", "password": null}')
 
 
-def test_path_that_gives_up_on_depth_withholds_the_body() -> None:
+def test_path_finds_its_place_at_any_depth() -> None:
     redactor = Redactor([], ["$..card.number"], b"k" * 32)
     deep = b'{"a":' * 150 + b'{"card": {"number": "4111"}}' + b"}" * 150
-    assert redactor.body((), deep) == WITHHELD
+    assert redactor.body((), deep) == deep.replace(b"4111", redactor.token("4111").encode())
 
 
 @pytest.mark.parametrize(

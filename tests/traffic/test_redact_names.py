@@ -127,3 +127,71 @@ def test_link_header_keeps_its_form() -> None:
 def test_redaction_never_raises(target: bytes, body: bytes, kind: bytes) -> None:
     request = REDACTOR.request(Request("POST", target, ((b"Content-Type", kind), (b"Link", target)), body))
     assert REDACTOR.request(request) == request
+
+
+PIECES = [
+    *(
+        "token",
+        "password",
+        "key",
+        "a",
+        "=",
+        ":",
+        "&",
+        ";",
+        "?",
+        "#",
+        "//",
+        "@",
+        "%3D",
+        "%26",
+        "%25",
+        "%22",
+        "%40",
+        "%74oken",
+        "\\u0074oken",
+    ),
+    *(
+        '"',
+        "'",
+        "\\",
+        "&quot;",
+        "&#111;",
+        "<",
+        "<input ",
+        "name=",
+        "value=",
+        "<token>",
+        "</token>",
+        "<p>",
+        ">",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+    ),
+    *(" ", "S3CR3T", "0123456789abcdef0", "4111111111111111", "4111 1111 1111 1111", "ann@example.org", "eyJhbGci.eyJS3.S3C"),
+    *(
+        "Bearer ",
+        "Basic ",
+        "redacted-0123456789ab",
+        "9090912345678906",
+        "DE89370400440532013000",
+        "AKIAIOSFODNN7EXAMPLE",
+        "true",
+    ),
+    *("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "https://", "u:p@", "\u00e9", "\0", "type=password"),
+]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=10).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS, TEXTS, st.sampled_from([b"", b"text/html", b"application/json", b"application/x-www-form-urlencoded"]))
+def test_redacting_twice_changes_nothing(target: str, body: str, kind: bytes) -> None:
+    raw = target.encode("latin-1", "replace")
+    headers = ((b"Content-Type", kind), (b"Link", raw), (b"Cookie", raw), (b"Set-Cookie", raw), (b"X-Other", raw))
+    once = REDACTOR.request(Request("POST", b"/" + raw, headers, body.encode()))
+    assert REDACTOR.request(once) == once
+    for redacted in (REDACTOR.text, REDACTOR.markup, REDACTOR.values):
+        assert redacted(redacted(body)) == redacted(body)
