@@ -49,6 +49,7 @@ async def day(url: str, matches: int) -> tuple[int, int]:
                 await store.close_units(hour)
                 peak = max(peak, await size_of(store, url) - empty)
                 await store.prune(hour - 30 * DAY, hour)
+                await vacuum(store)
                 hour += HOUR
             await store.write(Batch(ended=tuple(part)), 5)
         await store.close_units(hour + HOUR)

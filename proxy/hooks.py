@@ -62,7 +62,7 @@ class LiveHooks:
             flow=flow,
             label=path.openings.label(match.label),
             match=match,
-            client=client_key(Request(method, data.path, headers), address),
+            client=client_key(Request(method, data.path, headers), address, path.key),
             method=method,
             target=data.path,
             headers=copied,

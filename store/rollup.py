@@ -51,11 +51,11 @@ async def roll_up(connection: AsyncConnection, route: str, now: float) -> int:
             source, chosen, insert = table.c, list(old), sqlite.insert(table)
         start = source.start - source.start % coarser
         rows = (
-            select(source.route, start, literal(coarser), source.epoch, source.verdict, func.sum(source["count"]))
+            select(source.route, literal(coarser), start, source.epoch, source.verdict, func.sum(source["count"]))
             .where(*chosen)
             .group_by(source.route, start, source.epoch, source.verdict)
         )
-        insert = insert.from_select(["route", "start", "span", "epoch", "verdict", "count"], rows)
+        insert = insert.from_select(["route", "span", "start", "epoch", "verdict", "count"], rows)
         changed = {"count": table.c.count + insert.excluded["count"]}
         await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
         if connection.dialect.name != "postgresql":
@@ -65,5 +65,8 @@ async def roll_up(connection: AsyncConnection, route: str, now: float) -> int:
 
 async def drop_old(connection: AsyncConnection, route: str, before: float) -> int:
     """Deletes a route's tallies that ended by `before` (Unix seconds). Returns how many rows went."""
-    ended = (Tally.route == route, Tally.start < int(before), Tally.start + Tally.span <= int(before))
-    return (await connection.execute(delete(Tally).where(*ended))).rowcount
+    gone = 0
+    for span in (MINUTE, HOUR, DAY):
+        ended = (Tally.route == route, Tally.span == span, Tally.start <= int(before) - span)
+        gone += (await connection.execute(delete(Tally).where(*ended))).rowcount
+    return gone

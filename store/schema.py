@@ -141,14 +141,15 @@ class OpenUnit(Base):
 class Tally(Base):
     """Verdicts per route, epoch and span of time, for charts: `span` seconds from `start` (Unix seconds), a minute, an hour or a day.
 
-    Each exchange is in one row: minutes become hours, and hours days (store.rollup). Pruned by age.
+    Each exchange is in one row: minutes become hours, and hours days (store.rollup). Pruned by age. The span comes before the start, so
+    that the minutes of a route lie together and leave whole pages of an index when they go.
     """
 
     __tablename__ = "tally"
     __table_args__ = CLUSTERED
     route: Mapped[str] = _route()
-    start: Mapped[int] = _number()
     span: Mapped[int] = _number()
+    start: Mapped[int] = _number()
     epoch: Mapped[str] = _key()
     verdict: Mapped[str] = _key()
     count: Mapped[int] = _count()

@@ -38,7 +38,7 @@ async def write_tallies(connection: AsyncConnection, ended: Iterable[Ended]) -> 
         connection,
         Tally,
         [
-            {"route": r, "start": at, "span": MINUTE, "epoch": e, "verdict": v, "count": n}
+            {"route": r, "span": MINUTE, "start": at, "epoch": e, "verdict": v, "count": n}
             for (r, at, e, v), n in minutes.items()
         ],
         count="add",
@@ -90,7 +90,7 @@ async def read_tallies(connection: AsyncConnection, route: str, since: float) ->
     total = func.sum(Tally.count)
     found = await connection.execute(
         select(Tally.start, Tally.span, Tally.verdict, total)
-        .where(Tally.route == route, Tally.start >= int(since // MINUTE) * MINUTE)
+        .where(Tally.route == route, Tally.span.in_((MINUTE, HOUR, DAY)), Tally.start >= int(since // MINUTE) * MINUTE)
         .group_by(Tally.start, Tally.span, Tally.verdict)
         .order_by(Tally.start, Tally.span)
     )

@@ -51,14 +51,19 @@ def issued_credentials(response: Response, session_cookies: Iterable[str] = SESS
     return [value for name, value in set_cookies(response.headers) if name.lower() in wanted and value]
 
 
-def client_key(request: Request, address: str) -> str:
-    """A short one-way key of the client: its credential, else its address and user agent (one address can be many people)."""
+def client_key(request: Request, address: str, key: bytes) -> str:
+    """A short one-way name of the client: its credential, else its address and user agent (one address can be many people).
+
+    It is kept with the results. Without `key`, the signing key, nobody can try passwords or addresses against it.
+    """
     known = credential(request)
     if known is not None:
-        return "u" + _digest(known)
+        return "u" + _digest(known, key)
     agent = first_header(request.headers, b"user-agent") or b""
-    return "a" + _digest(address + "\0" + agent.decode("latin-1"))
+    return "a" + _digest(address + "\0" + agent.decode("latin-1"), key)
 
 
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+def _digest(text: str, key: bytes) -> str:
+    return hashlib.blake2b(
+        text.encode("utf-8", "surrogateescape"), digest_size=8, key=key[:64], person=b"paritygate-clnt"
+    ).hexdigest()

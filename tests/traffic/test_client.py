@@ -6,6 +6,9 @@ from traffic.client import client_key, cookies, credential, issued_credentials
 from traffic.message import Request, Response
 
 
+KEY = b"k" * 32
+
+
 def with_headers(*headers: tuple[bytes, bytes]) -> Request:
     return Request("GET", b"/", headers)
 
@@ -19,9 +22,10 @@ def test_credential_is_the_authorization_value_then_the_session_cookie() -> None
 
 def test_key_is_one_way_and_depends_on_the_credential_before_the_address() -> None:
     request = with_headers((b"authorization", b"Token abc"))
-    assert client_key(request, "1.1.1.1") == client_key(request, "2.2.2.2")
-    assert "abc" not in client_key(request, "1.1.1.1")
-    assert client_key(with_headers(), "1.1.1.1") != client_key(with_headers(), "2.2.2.2")
+    assert client_key(request, "1.1.1.1", KEY) == client_key(request, "2.2.2.2", KEY)
+    assert "abc" not in client_key(request, "1.1.1.1", KEY)
+    assert client_key(with_headers(), "1.1.1.1", KEY) != client_key(with_headers(), "2.2.2.2", KEY)
+    assert client_key(request, "1.1.1.1", KEY) != client_key(request, "1.1.1.1", b"o" * 32)
 
 
 def test_issued_credentials_are_the_session_cookies_of_an_answer() -> None:

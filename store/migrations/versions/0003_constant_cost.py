@@ -34,7 +34,7 @@ CLUSTERED: dict[str, tuple[Columns, int]] = {
     "judged_day": ({"route": TEXT, "status": BIG, "media": TEXT, "day": BIG, "count": BIG}, 4),
 }
 """What keeps its columns: they, and how many of them are the key."""
-TALLY: Columns = {"route": TEXT, "start": BIG, "span": BIG, "epoch": TEXT, "verdict": TEXT, "count": BIG}
+TALLY: Columns = {"route": TEXT, "span": BIG, "start": BIG, "epoch": TEXT, "verdict": TEXT, "count": BIG}
 OLD_TALLY: Columns = {"route": TEXT, "minute": BIG, "epoch": TEXT, "verdict": TEXT, "count": BIG}
 LATENCY: Columns = {"route": TEXT, "epoch": TEXT, "side": TEXT, "bucket": BIG, "count": BIG}
 OLD_LATENCY: Columns = {"route": TEXT, "epoch": TEXT, "hour": BIG, "side": TEXT, "bucket": BIG, "count": BIG}
@@ -47,7 +47,7 @@ def upgrade() -> None:
     for name, (columns, keys) in CLUSTERED.items():
         if op.get_bind().dialect.name == "sqlite":
             _replace(name, columns, keys, clustered=True)
-    _replace("tally", TALLY, 5, True, "route, minute * 60, 60, epoch, verdict, count FROM old_tally")
+    _replace("tally", TALLY, 5, True, "route, 60, minute * 60, epoch, verdict, count FROM old_tally")
     _replace("latency", LATENCY, 4, True, "route, epoch, side, bucket, count FROM old_latency WHERE hour = -1")
     op.create_table(
         "evidence_window",
