@@ -5,7 +5,6 @@ from __future__ import annotations
 from traffic.client import client_key, cookies, credential, issued_credentials
 from traffic.message import Request, Response
 
-
 KEY = b"k" * 32
 
 
