@@ -33,7 +33,7 @@ async def fill(store: Store, requests: int) -> None:
     traffic = Traffic(matches=0.0)
     await store.write(Batch(ended=tuple(traffic.ends(3_000))), 5)  # clusters and examples
     routes = traffic.routes
-    minutes = [BEGUN - DAYS * DAY + number * HOUR for number in range(DAYS * 24)] + [BEGUN - 60.0 * n for n in range(360)]
+    minutes = [BEGUN - DAYS * DAY + number * HOUR for number in range(DAYS * 24)] + [BEGUN - 60.0 * n for n in range(180)]
     each = max(1, requests // (len(minutes) * len(routes)))
     for number, at in enumerate(minutes):
         rows = [

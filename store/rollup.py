@@ -12,7 +12,7 @@ from store.schema import Tally
 from store.tallies import DAY, HOUR, MINUTE
 from store.upsert import table_of
 
-MINUTES_KEPT = 6 * HOUR
+MINUTES_KEPT = 3 * HOUR
 HOURS_KEPT = 14 * DAY
 """For how many seconds, at least, a chart shows each minute, and each hour; a day is a day of UTC."""
 
