@@ -16,7 +16,7 @@ from traffic.secret_names import Grade, SecretNames, covers
 
 MOST_DEPTH = 2_000
 _TOKEN = re.compile(
-    r'[ \t\n\r,:]*+(?:"((?:[^"\\]++|\\.)*+)"([ \t\n\r]*+:)?+|([\[{])|([\]}])'
+    r'[ \t\n\r,:]*+(?:"((?>(?:[^"\\]++|\\.)*))"(?>([ \t\n\r]*+:)?)|([\[{])|([\]}])'
     r"|(-?[0-9][0-9.eE+-]*+|-?Infinity|NaN|true|false|null))[ \t\n\r,]*+",
     re.DOTALL,
 )

@@ -8,7 +8,7 @@ from traffic.redact_shape import is_token
 from traffic.redact_text import TextRedaction, entities_undone
 from traffic.secret_names import Grade, covers
 
-_TAG = re.compile(r"<([A-Za-z_][\w.:-]*+)((?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+)>?")
+_TAG = re.compile(r"<([A-Za-z_][\w.:-]*+)((?>(?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*))>?")
 _ATTRIBUTE = re.compile(r"(?:^|(?<=[\s/\"']))([^\s/>=\"']++)(\s*+=\s*+)(\"[^\"]*+\"?|'[^']*+'?|[^\s>]++)")
 _NAMING = frozenset({"name", "id", "property", "itemprop", "key", "http-equiv", "autocomplete"})
 _VALUES = frozenset({"value", "content", "data-value", "data-content", "default"})

@@ -1,7 +1,8 @@
 """Redaction of texts that are no documents: URLs, form fields, and whatever holds `name: value` pairs (scripts, pages, messages).
 
-A text is only looked into where a telling or configured name may stand, and every pattern is possessive, so that large and hostile
-texts cost linear time.
+A text is only looked into where a telling or configured name may stand, and no pattern goes back over what it has read, so that large and
+hostile texts cost linear time. Groups are atomic, `(?>(...)*)`, and not possessive, `(...)*+`: up to Python 3.11.4 a possessive group that
+tries an alternative in vain reads on from there (gh-106052).
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ _ESCAPED = (
     r"%(?!3[AaDdFf]|2[2367Ff]|5[Cc])[0-9A-Fa-f]{2}|\\u00[2-7][0-9A-Fa-f]"
     r"|&\#0*(?:4[56]|95|6[5-9]|[789]\d|1[01]\d|12[0-2]);?|&\#[xX]0*[2-7][0-9A-Fa-f];?"
 )
-_NAME = rf"(?:[\w\-.$\[\]]|{_ESCAPED})++"
+_NAME = rf"(?>(?:[\w\-.$\[\]]|{_ESCAPED})+)"
 _SIGN = r"\s*+(?:=>|={1,3}+|:|%3[AaDd])\s*+"
-_BEGUN = re.compile(rf"(?P<name>{_NAME})(?P<end>(?:{_QUOTE})?+\]?+)(?P<sep>{_SIGN})?+")
+_BEGUN = re.compile(rf"(?P<name>{_NAME})(?P<end>(?>(?:{_QUOTE})?)\]?+)(?>(?P<sep>{_SIGN})?)")
 _VALUE = re.compile(
-    rf"(?P<quote>{_QUOTE})(?P<quoted>(?:(?!(?P=quote))(?:\\.|.))*+)"
-    r"|(?P<bare>(?:(?:[Bb]earer|[Bb]asic|[Tt]oken)\s++)?+(?:(?!\\{1,8}[\"'`])[^\s\"'`<>&;,(){}\[\]])++)",
+    rf"(?P<quote>{_QUOTE})(?P<quoted>(?>(?:(?!(?P=quote))(?:\\.|.))*))"
+    r"|(?P<bare>(?>(?:(?:[Bb]earer|[Bb]asic|[Tt]oken)\s++)?)(?>(?:(?!\\{1,8}[\"'`])[^\s\"'`<>&;,(){}\[\]])+))",
     re.DOTALL,
 )
 _LIST = re.compile(r"[\[{][^\]}]*+")
 _WHOLE = re.compile(r"[^\s\"'`<>&;,(){}\[\]=?]++")
-_NAMED = re.compile(rf"(?P<name>[\w\-.$\[\]]++)(?P<quote>[\"'])?+(?P<sign>{_SIGN})?+")
+_NAMED = re.compile(rf"(?P<name>[\w\-.$\[\]]++)(?>(?P<quote>[\"'])?)(?>(?P<sign>{_SIGN})?)")
 _USERINFO = re.compile(r"((?:^|(?<=[^\w]))(?:[A-Za-z][A-Za-z0-9+.-]{0,30}+:)?//)([^\s/?#\"'<>]*)@")
 _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _LONGEST_NAME = 240

@@ -16,7 +16,7 @@ from traffic.redact_shape import KEY_PREFIXES, holds_token, is_token, luhn, mod9
 
 VALUES: Final = ("card", "email", "iban", "jwt", "pem", "key", "bearer")
 """The kinds, as `[redact] values` names them."""
-_CARD = re.compile(r"(?<![\w.])(?<!\w[-+])(?<!%)\d(?:(?:[ -]|%20|\+)?\d){12,18}+(?!\.?\w)(?!-\w)", re.ASCII)
+_CARD = re.compile(r"(?<![\w.])(?<!\w[-+])(?<!%)\d(?>(?:(?:[ -]|%20|\+)?\d){12,18})(?!\.?\w)(?!-\w)", re.ASCII)
 _LAYOUTS = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 1), (4, 4, 5), (6, 13)})
 _BRAND = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}"
@@ -24,7 +24,7 @@ _BRAND = re.compile(
     r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{9,15}|220[0-4]\d{12,15}"
 )
 _AT = r"(?:@|%40|&\#0*64;|&\#[xX]0*40;|&commat;|\\u0040)"
-_EMAIL = re.compile(rf"(?<![\w.+'-])[\w.+'-]++{_AT}([\w-]++(?:\.[\w-]++)++)")
+_EMAIL = re.compile(rf"(?<![\w.+'-])[\w.+'-]++{_AT}([\w-]++(?>(?:\.[\w-]++)+))")
 _TOP_LEVEL = re.compile(r"[^\W\d_]{2,24}|xn--[\w-]{2,59}")
 _UNICODE = re.compile(r"u[0-9A-Fa-f]{4}")
 # `logo@2x.png` and `vue@3.min.js` are files.
@@ -63,7 +63,7 @@ _IBAN_LENGTHS = {
 }
 _JWT = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]*+")
 _PEM = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----END).)*+(?:-----END [A-Z0-9 ]{1,40}-----)?", re.DOTALL
+    r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?>(?:(?!-----END).)*)(?:-----END [A-Z0-9 ]{1,40}-----)?", re.DOTALL
 )
 _OTHERS = (
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",
@@ -76,7 +76,7 @@ _KEY = re.compile(
     re.ASCII,
 )
 _BEARER = re.compile(
-    r"\b((?:[Bb]earer|BEARER|[Bb]asic|BASIC)(?:\s|%20|\+)++)((?=[A-Za-z._~+/-]*+[0-9=]|\S{24})[A-Za-z0-9._~+/-]{8,}+(?:={1,2}(?!\w))?+)"
+    r"\b((?:[Bb]earer|BEARER|[Bb]asic|BASIC)(?>(?:\s|%20|\+)+))((?=[A-Za-z._~+/-]*+[0-9=]|\S{24})[A-Za-z0-9._~+/-]{8,}+(?>(?:={1,2}(?!\w))?))"
 )
 _HINTS = {
     "card": r"\d[\d -]{11,22}\d|\d%2[0dD]\d|\d\+\d|%3[0-9]",
