@@ -2,7 +2,8 @@
 
 Run as `python -m benchmarks.store_size [--matches 1000000] [--only sqlite]` (about ten minutes for both databases). The exchanges of 200
 routes are spread over a day, written in batches of 4,000 and looked after as a shadow does: windows are closed each hour, charts
-rolled up, free room given back. The figure is the file's size with its log (SQLite) or the database's without an empty one's (PostgreSQL),
+rolled up, free room given back, PostgreSQL vacuumed as autovacuum would. The figure is the file's size with its log (SQLite) or the
+database's without an empty one's (PostgreSQL),
 after the day and at its peak.
 """
 

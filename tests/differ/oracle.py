@@ -228,7 +228,7 @@ class Oracle:
         plain = Oracle(self.primary, self.candidate, (), off=self.off)
         unequal = [at for at in range(len(a)) if not plain.pair(a[at], b[at], (*one, at), (*one, at), Cover())]
         moved = plain._permuted(a, b, one, unequal, Cover())
-        if self.tells_places_apart and (moved or len(dirty) > 1):  # an element's canonical form is another in each place
+        if self.tells_places_apart and (moved or self._permuted(a, b, one, dirty, below)):
             raise Unspecified("another order where rules tell places apart")
         if len(dirty) > 1 and self._permuted(a, b, one, dirty, below):
             if not moved:

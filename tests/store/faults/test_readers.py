@@ -13,7 +13,7 @@ from store.database import Store, open_store
 from store.tasks import spawn
 
 READERS = 20
-BATCHES = 12
+BATCHES = 40
 HEAVY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT count(*) FROM n, ledger_end"
 
 
@@ -63,7 +63,7 @@ async def heavy(store: Store, over: asyncio.Event) -> int:
 def test_readers_and_upkeep_keep_no_writer_waiting(url: str, writers: Writers, readers: int) -> None:
     """[F-29] Dashboards in a loop, a transaction of heavy queries that does not end before the writer, prune, VACUUM: nothing fails.
 
-    Were the writer to wait for that transaction, neither would end.
+    Were the writer to wait for that transaction, neither would end. Beside that, no batch takes a large part of the whole time.
     """
 
     async def nothing(store: Store) -> None:
@@ -103,5 +103,5 @@ def test_readers_and_upkeep_keep_no_writer_waiting(url: str, writers: Writers, r
     written(writers, url, "alone")
     took, done = asyncio.run(run())
     assert all(done), done
-    assert len(took) == BATCHES
+    assert max(took) < sum(took) / 2
     assert with_store(url, batches_in) == 2 * BATCHES
