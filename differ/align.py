@@ -43,7 +43,7 @@ class Aligner:
         self._strangers: dict[tuple[object, ...], tuple[list[int], list[int]]] = {}
         """Lists without order of which no two elements fit: an attempt has found that out, the report need not again."""
         self._learns = walk.force.chosen.has_correlate
-        """Whether a success has taught something, so that it cannot be taken from memory; a failure can."""
+        """Whether a success may have taught something, so that it cannot be taken from memory; a failure can."""
 
     def part(self) -> None:
         """Ends the circle of a walk and its aligner, so that what they hold goes at once and not with the next collection."""
@@ -71,7 +71,7 @@ class Aligner:
         attempts += [(rule, self._under(a, b, place, rule)) for rule in rules]
         rule, work = attempts[min(1, len(attempts) - 1)]
         if len(attempts) > 1 and not self._hurried():
-            found = self._succeeded(attempts, self._situation(a, b, place))
+            found = self._untaught(attempts, a, b, place) or self._succeeded(attempts, self._situation(a, b, place))
             if found is not None:
                 walk.findings.merge(found)
                 return
@@ -91,8 +91,22 @@ class Aligner:
         """All that the result of an attempt depends on."""
         walk = self.walk
         where = (place.location, place.twin) if walk.places.dynamic else ()
-        learnt = walk.correlations.state if self._learns else ()
+        learnt = (walk.teaching, walk.correlations.state) if self._learns else ()
         return (id(a), id(b), place.state, place.twin_state, place.cover, place.guard, where, learnt)
+
+    def _untaught(self, attempts: list[_Attempt], a: list[Any], b: list[Any], place: Place) -> Findings | None:
+        """What succeeds without `correlate`. A list that is the same in another order must not be taken for one of other ids: what
+
+        that would teach can be refuted elsewhere, and so a `correlate` beside an `unordered` would add a mismatch.
+        """
+        walk = self.walk
+        if not self._learns or not walk.teaching or walk.hasty:
+            return None
+        walk.teaching = False
+        try:
+            return self._succeeded(attempts, self._situation(a, b, place))
+        finally:
+            walk.teaching = True
 
     def _succeeded(self, attempts: list[_Attempt], key: tuple[object, ...]) -> Findings | None:
         """The findings of the first attempt without a difference. Remembered: lists without order nest, and each level tries twice."""
@@ -109,7 +123,7 @@ class Aligner:
                     found.applied.add(rule.called)
                     self._all_matching(attempts, rule)
                 break
-        if found is None or not self._learns:
+        if found is None or not self._learns or not self.walk.teaching:
             self._known[key] = found
         return found
 

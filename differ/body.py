@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from differ.atoms import body_differences
 from differ.budget import Budget, NodesSpent
-from differ.correlated import refute
+from differ.correlated import settled
 from differ.equal import Equality, typed_equal
 from differ.explains import Correlations
 from differ.facts import Atom, Difference, Masked
@@ -152,10 +152,13 @@ class BodyComparison:
         self.force.locate_dynamic(a, b, budget.spend)
         known = self.correlations
         walk = Walk(self.force, budget, known, equality, plain=plain, matching=self.matching)
-        spent = False
+        more, spent = Budget(budget.nodes), False
+
+        def again(apart: Equality | None) -> Walk:
+            return Walk(self.force, more, known, apart or equality, plain=plain, matching=None if apart else self.matching)
+
         try:
-            walk.walk(a, b, walk.start())
-            refute(walk, a, b, lambda apart: Walk(self.force, Budget(budget.nodes), known, apart, plain=plain))
+            walk = settled(walk, a, b, again)
         except NodesSpent:
             if walk.findings.clean:
                 raise

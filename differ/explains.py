@@ -70,6 +70,10 @@ class Correlations:
             self._states.pop()
             del self._forth[forth], self._back[back]
 
+    def knows(self, name: str, a: Any, b: Any) -> bool:
+        """Whether the pair has been learnt."""
+        return type(a) not in (dict, list) and bool(self._forth.get((name, a), MISSING) == b)
+
     def consistent(self, name: str, a: Any, b: Any) -> bool:
         """Whether the pair fits what is known; learns it where both ids are new."""
         if type_name(a) not in ("string", "number") or type_name(a) != type_name(b):

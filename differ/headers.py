@@ -38,8 +38,8 @@ Fields = dict[bytes, bytes]
 Codings = tuple[list[str], list[str]]
 _CASED = frozenset({"allow", "access-control-allow-methods"})
 _LINKS = frozenset({"location", "content-location"})
-_TOKENS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+")++')
-_LABEL = re.compile(r""" "(?:[^"\\]|\\.)*+" | \*\s*+=\s*+([A-Za-z0-9\-]++)' """, re.VERBOSE)
+_TOKENS = re.compile(r'(?>(?:[^,"]|"(?>(?:[^"\\]|\\.)*)")+)')
+_LABEL = re.compile(r""" "(?>(?:[^"\\]|\\.)*)" | \*\s*+=\s*+([A-Za-z0-9\-]++)' """, re.VERBOSE)
 _NUMBER = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?", re.ASCII)
 
 

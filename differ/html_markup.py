@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html.entities import html5
 
 _NAME = re.compile(r"[A-Za-z][^\s/>]*")
-_ATTRIBUTE = re.compile(r"([^\s/>=]++)(?:(\s*+)(?:=\s*+(?:\"([^\"]*+)(?:\"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+)))?+)?+")
+_ATTRIBUTE = re.compile(r"([^\s/>=]++)(?>(?:(\s*+)(?>(?:=\s*+(?:\"([^\"]*+)(?:\"|\Z)|'([^']*+)(?:'|\Z)|([^\s>]*+)))?))?)")
 _SKIPPED = re.compile(r"[\s/=]*+")
 _START = re.compile(r"<[A-Za-z!?/]")
 """Any other `<` is text."""

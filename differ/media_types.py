@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_PIECE = re.compile(r'(?:[^;"]++|"(?:[^"\\]|\\.)*+"|")++')
+_PIECE = re.compile(r'(?>(?:[^;"]++|"(?>(?:[^"\\]|\\.)*)"|")+)')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _JSON = ("/json", "+json")
 MediaForm = tuple[str, tuple[tuple[str, str], ...]]

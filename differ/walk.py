@@ -7,7 +7,7 @@ every rule less specific than it, an ancestor's `ignore` and the representation 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from differ.align import Aligner
@@ -57,6 +57,12 @@ class Walk:
         """Whether lists are paired as they stand for want of budget: a mismatch then, but there may be less of it."""
         self.closely = False
         """Whether no leaf is passed over, and ids that stand for themselves are noted (differ.correlated)."""
+        self.teaching = True
+        """Whether `correlate` explains anything: an attempt that needs none of it goes first."""
+        self.hasty = False
+        """Whether a list is tried as it stands with `correlate` before another order without it."""
+        self.refused: frozenset[tuple[str, str, Any]] = frozenset()
+        """Ids that a rule must not take for others (differ.correlated)."""
         self.places = Places(force)
         self.child = self.places.child
         self.matching = matching
@@ -238,8 +244,10 @@ class Walk:
     def unlike(self, a: Any, b: Any, place: Place) -> None:
         """Two leaves that are not the same value in two spellings: rules explain them, or they are a difference."""
         hiding = hidden_by(place)
-        for rule in place.here:
-            if rule.action in _BLOCKED or (hiding is not None and rule.action == "correlate"):
+        for rule in self._asked(a, b, place):
+            if rule.action in _BLOCKED or (
+                rule.action == "correlate" and (hiding is not None or not self._teaches(rule, a, b))
+            ):
                 continue
             if explains(rule, a, b, self.correlations, self.budget.spend):
                 if rule.action == "correlate":
@@ -251,6 +259,20 @@ class Walk:
             return
         kind = "removed" if b is MISSING else "added" if a is MISSING else _kind(a, b)
         self.findings.add(place.location, kind, a, b, lambda: self._note(a, b, place))
+
+    def _asked(self, a: Any, b: Any, place: Place) -> Iterable[Rule]:
+        """The rules of a place in their order, but a mapping that knows the pair before one that would learn it."""
+        if len(place.here) < 2 or self.correlations.mark == 0:
+            return place.here
+        return sorted(
+            place.here, key=lambda rule: rule.action == "correlate" and not self.correlations.knows(rule.bijection, a, b)
+        )
+
+    def _teaches(self, rule: Rule, a: Any, b: Any) -> bool:
+        """Whether `correlate` may take `a` for `b` in this attempt."""
+        if not self.refused or not self.teaching:
+            return self.teaching
+        return not {(rule.id, type_name(value), value) for value in (a, b) if type(value) not in _CONTAINERS} & self.refused
 
     def _meet(self, a: Any, place: Place) -> None:
         """Notes an id that stands for itself at a place of a `correlate` rule."""

@@ -17,12 +17,12 @@ MAX_TRAILERS = 16 * 1024
 """Bytes of all trailers."""
 
 _SIZE = rb"([0-9A-Fa-f]{1,15}+)"
-_EXTENSION = rb"(?:[\t ]*+;[\t\x20-\x7e\x80-\xff]*+)?+"
+_EXTENSION = rb"(?>(?:[\t ]*+;[\t\x20-\x7e\x80-\xff]*+)?)"
 _HEADER = re.compile(_SIZE + _EXTENSION + rb"\r\n")
 _PADDED_HEADER = re.compile(_SIZE + _EXTENSION + rb"[\t ]*+\r\n")
-_BEGINNING = re.compile(rb"(?:[0-9A-Fa-f]{1,15}+[\t ]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+\r?)?+")
+_BEGINNING = re.compile(rb"(?>(?:[0-9A-Fa-f]{1,15}+[\t ]*+(?>(?:;[\t\x20-\x7e\x80-\xff]*+)?)\r?)?)")
 _FIELD = rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):[\t ]*+([\t\x20-\x7e\x80-\xff]*+)\r\n"
-_FIELDS = re.compile(rb"(?:" + _FIELD + rb")++")
+_FIELDS = re.compile(rb"(?>(?:" + _FIELD + rb")+)")
 _ONE_FIELD = re.compile(_FIELD)
 
 

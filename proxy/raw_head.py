@@ -21,12 +21,12 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 # A `#` is in no target; bytes over 7F are in none either, but servers agree on them or say 400.
 _HEAD = re.compile(
     rb"(?:(?!CONNECT )[!#$%&'*+.^_`|~0-9A-Z-]++ (?:/|[Hh][Tt][Tt][Pp][Ss]?://)[\x21\x22\x24-\x7e\x80-\xff]*+|OPTIONS \*)"
-    rb" HTTP/1\.[01]\r\n(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n"
+    rb" HTTP/1\.[01]\r\n(?>(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*)\r\n"
 )
 _NO_REQUEST = re.compile(rb"\r[^\n]|[^\r!#$%&'*+.^_`|~0-9A-Z-]")
-_EMPTY_LINES = re.compile(rb"(?:\r\n)++")
+_EMPTY_LINES = re.compile(rb"(?>(?:\r\n)+)")
 _FRAMING = re.compile(rb"\n(host|connection|content-length|transfer-encoding):[\t ]*+([^\r]*+)")
-_HOST = re.compile(rb"(?:\[[0-9a-f:.]++(?:%[0-9a-z._~%-]++)?\]|[a-z0-9._~!$&'()*+;=%-]*+)(?::[0-9]*+)?+")
+_HOST = re.compile(rb"(?:\[[0-9a-f:.]++(?:%[0-9a-z._~%-]++)?\]|[a-z0-9._~!$&'()*+;=%-]*+)(?>(?::[0-9]*+)?)")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _PERSISTENCE = (b"keep-alive", b"close")
 _NOT_FOR_ONE_HOP = frozenset(

@@ -69,7 +69,7 @@ class Oracle:
             first, second = self._selected[rule.path]
             found = [one in first] * (a is not MISSING) + [other in second] * (b is not MISSING)
         else:
-            found = [reaches(rule.path, one), reaches(rule.path, other)]
+            found = [reaches(rule.path, one)] * (a is not MISSING) + [reaches(rule.path, other)] * (b is not MISSING)
         return any(found) if rule.action == "exact" else all(found)
 
     def enter(self, a: Any, b: Any, one: Location, other: Location, cover: Cover) -> tuple[list[Rule], Cover]:

@@ -57,3 +57,36 @@ def test_equal_ids_at_the_place_of_another_rule_add_no_mismatch(say: Say) -> Non
 
     assert say(ours, theirs, correlate("$.b[*]"))[0] == "tolerated"
     assert say(ours, theirs, correlate("$.b[*]"), correlate("$.a[*]"))[0] == "tolerated"
+
+
+UNORDERED = {"path": "$..*", "action": "unordered"}
+
+
+def test_a_list_in_another_order_is_not_taken_for_one_of_other_ids(say: Say) -> None:
+    assert say({"a": [0, 0, 1]}, {"a": [0, 1, 0]}, UNORDERED, correlate("$.a[*]")) == ("tolerated", [])
+    assert say({"a": [0, 1], "b": [0]}, {"a": [1, 0], "b": [0]}, UNORDERED, correlate("$.*[*]")) == ("tolerated", [])
+
+
+def test_where_another_order_is_refuted_elsewhere_the_order_as_it_stands_is_tried(say: Say) -> None:
+    ours, theirs = {"a": [2, 2], "b": [3, 1, 2, 0]}, {"a": [0, 0], "b": [3, 2, 0, 1]}
+
+    assert say(ours, theirs, {"path": "$.b", "action": "unordered"}, correlate("$..*")) == ("tolerated", [])
+
+
+def test_a_pairing_that_a_second_name_made_possible_and_that_is_refuted_hides_no_better_one(say: Say) -> None:
+    ours, theirs = {"b": [2, 0, 0, 0, 2]}, {"b": [1, 0, 1, 0, 0]}
+
+    assert say(ours, theirs, UNORDERED, correlate("$.b[*]", "x")) == ("tolerated", [])
+    assert say(ours, theirs, UNORDERED, correlate("$.b[*]", "x"), correlate("$.b[*]", "y")) == ("tolerated", [])
+
+
+def test_a_mapping_that_knows_a_pair_is_asked_before_one_that_would_learn_it(say: Say) -> None:
+    a, b = [[2, 0], [0, 1]], [[4, 1], [2, 0], [1, 0], [0, 3], [4, 3]]
+    ours, theirs = ({"a": [pair[side] for pair in a], "b": [pair[side] for pair in b]} for side in (0, 1))
+    rules = [correlate("$..*", "y"), {"path": "$.b", "action": "unordered"}, correlate("$..*", "x"), correlate("$.b[*]", "x")]
+
+    assert say(ours, theirs, *rules)[0] == "tolerated"
+
+
+def test_what_no_pairing_explains_is_still_refuted(say: Say) -> None:
+    assert say({"a": [0, 1], "b": [0]}, {"a": [5, 1], "b": [0]}, UNORDERED, correlate("$.*[*]")) == ("mismatch", ["$.a[*]"])

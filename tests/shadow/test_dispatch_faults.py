@@ -17,6 +17,7 @@ from shadow_battery import LIVE, Battery, battery, connections_to, only
 from shadow_stage import until
 
 from shadow.breaker import LIMIT, LONGEST_S
+from tests.descriptors import descriptors
 from tests.ports import free_port
 
 REFUSED, RESET, TIMEOUT = "candidate_error:refused", "candidate_error:reset", "candidate_error:timeout"
@@ -331,7 +332,7 @@ def test_candidate_that_fails_in_another_way_every_second_costs_nothing_in_the_e
         chance = random.Random(7)
         made.send(500)
         await made.ended()
-        descriptors, memory = len(os.listdir("/proc/self/fd")), resident()
+        open_before, memory = descriptors(), resident()
         for _ in range(120):
             mode = chance.choice(modes)
             for _ in range(20):
@@ -341,7 +342,7 @@ def test_candidate_that_fails_in_another_way_every_second_costs_nothing_in_the_e
         mode = modes[0]
         await made.ended(60)
         await until(lambda: connections_to(made.port) == 0)
-        assert len(os.listdir("/proc/self/fd")) <= descriptors + 4
+        assert descriptors() <= open_before + 4
         assert resident() < memory + 40_000_000
 
     play(tmp_path, changing, script, timeout="300ms")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import proxy.handoff
 from proxy.ring import LARGEST, Ring
 from shadow.ring_reader import map_ring
 from store.tasks import spawn
+from tests.descriptors import descriptors
 from traffic.codec import Filled, Leaving, Taken, encode
 
 
@@ -297,13 +297,13 @@ def test_connections_that_end_leave_no_descriptor_and_no_memory_behind(tmp_path:
         return Path("/proc/self/maps").read_text().count("paritygate-ring")
 
     async def scenario() -> None:
-        before = len(os.listdir("/proc/self/fd")), rings()
+        before = descriptors(), rings()
         for _ in range(3):
             async with both(tmp_path) as (offering, listening):
                 assert rings() == before[1] + 2
                 offering.offer()
                 await until(lambda taken=listening.taken: taken)  # type: ignore[misc]
-        assert (len(os.listdir("/proc/self/fd")), rings()) == before
+        assert (descriptors(), rings()) == before
 
     asyncio.run(scenario())
 

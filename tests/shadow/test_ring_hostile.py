@@ -15,6 +15,7 @@ from shadow_ring import HELLO, SMALL, Hand, HandShadow, Listening, Offering, bot
 from proxy.ring import Ring
 from shadow.ring_reader import RingReader, map_ring
 from store.tasks import spawn
+from tests.descriptors import descriptors
 from traffic.codec import CodecError, Filled, Taken, encode
 from traffic.message import Exchange, Request, Response, Side
 
@@ -127,7 +128,7 @@ def test_a_descriptor_that_is_no_ring_is_closed_and_the_socket_is_used(tmp_path:
     async def scenario() -> None:
         listening = Listening(tmp_path / "s")
         await listening.channel.open()
-        before = len(os.listdir("/proc/self/fd"))
+        before = descriptors()
         made = make(tmp_path)
         peer = socket.socket(socket.AF_UNIX)
         peer.connect(str(tmp_path / "s"))
@@ -135,11 +136,11 @@ def test_a_descriptor_that_is_no_ring_is_closed_and_the_socket_is_used(tmp_path:
         os.close(made)
         await until(lambda: listening.seqs == [1])
         assert listening.connections[0].ring is None
-        assert len(os.listdir("/proc/self/fd")) == before + 2  # both ends of the connection
+        assert descriptors() == before + 2  # both ends of the connection
         peer.send(encode(Filled(10)))
         await until(lambda: not listening.channel.connections)
         peer.close()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert descriptors() == before
         await listening.close()
 
     asyncio.run(scenario())
