@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from store_server import Server
-from store_writers import Writers, batches_in, with_store
+from store_writers import PER_BATCH, Writers, batches_in, with_store
 
-from store.database import Store, open_store
+from store.database import MAX_OPEN_UNITS, Store, open_store
 from store.tasks import spawn
 
 PROCESSES = 8
+WINDOW_S, FAR = 3_600, 1e9
 HOUR = 3_600 * 4
 """Batches that one shadow writes in an hour: four flushes a second."""
 
@@ -67,6 +69,19 @@ async def upkeep(url: str, over: asyncio.Event) -> list[int]:
     return done
 
 
+async def folded(store: Store) -> dict[str, tuple[int, int]]:
+    """Closes every window; n and k of each route."""
+    await store.close_units(FAR)
+    return {row.route: (row.evidence.n, row.evidence.k) for row in await store.route_rows()}
+
+
+def units_of(batches: int) -> tuple[int, int]:
+    """How many units a route must have: half of every batch's ends, each of its own, in windows of an hour that keep so many."""
+    windows = Counter(number // WINDOW_S for number in range(batches))
+    n = sum(min(count * PROCESSES * PER_BATCH // 2, MAX_OPEN_UNITS) for count in windows.values())
+    return n, n
+
+
 def together(eight: list[Writers], url: str, batches: int, figure: Callable[[str, object], None]) -> None:
     async def run() -> tuple[list[tuple[list[float], list[str]]], list[int]]:
         over = asyncio.Event()
@@ -92,6 +107,7 @@ def together(eight: list[Writers], url: str, batches: int, figure: Callable[[str
     assert [sentence for _, failed in told for sentence in failed] == []
     assert with_store(url, batches_in) == PROCESSES * batches
     assert all(done), done
+    assert with_store(url, folded) == {route: units_of(batches) for route in ("GET /x", "GET /y")}
     # Each waits for those that hold the same rows at the moment, in turn: not for one that comes again and again.
     assert longest < max(2.0, 20 * PROCESSES * median)
 
