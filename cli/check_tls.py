@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
-import stat
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from cli.check import Check
+from cli.check_keys import exposed
 from cli.codes import Exit
 from proxy.client_tls import load_client_tls
 from proxy.errors import ProxyError
@@ -17,7 +16,6 @@ from settings.model import Settings
 FEW_DAYS = 21
 """Certificates that live for 90 days are renewed 30 days before their end: below this, the renewal does not work."""
 MITMPROXY_FOR_HTTP2 = (12, 1, 2)
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def tls_check(settings: Settings) -> Check:
@@ -37,18 +35,11 @@ def tls_check(settings: Settings) -> Check:
     days = (tls.expires - datetime.datetime.now(datetime.UTC)).days
     if not warnings and days < FEW_DAYS:
         warnings.append(f"{certificate}: expires in {days} days, on {tls.expires:%Y-%m-%d}; renew it")
-    warnings += _exposed(key)
+    warnings += exposed(key, "proxy.tls_key")
     if warnings:
         return Check("tls", None, "; ".join(warnings))
     offered = "HTTP/2 and HTTP/1.1" if proxy.http2 else "HTTP/1.1"
     return Check("tls", True, f"{certificate}: valid until {tls.expires:%Y-%m-%d} ({days} days), offers {offered}")
-
-
-def _exposed(key: Path) -> list[str]:
-    mode = stat.S_IMODE(key.stat().st_mode)
-    if not mode & _OTHERS:
-        return []
-    return [f"{key}: others may use this key (mode {mode:04o}, proxy.tls_key); chmod 600 it"]
 
 
 def _http2_fault() -> str | None:

@@ -14,6 +14,7 @@ import httpx
 import typer
 
 from cli.check import Check
+from cli.check_keys import redaction_key_check, signing_key_check
 from cli.check_memory import memory_check
 from cli.check_store import store_check
 from cli.check_tls import tls_check
@@ -24,7 +25,6 @@ from cli.ports import require_free
 from proxy.descriptors import MOST_FILES, OWN_FILES, clients_for
 from proxy.interpreter import interpreter_advice
 from settings.admin_token import read_admin_token
-from settings.keyfile import read_key
 from settings.load import SettingsError
 from settings.model import Settings
 from settings.routes import load_route_table
@@ -45,7 +45,8 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
     Exit 2 or 4 when something must be mended.
     """
     settings = load(config)
-    checks = [_versions(), _rules(settings), _key(settings), _token(settings), tls_check(settings)]
+    checks = [_versions(), _rules(settings), signing_key_check(settings), redaction_key_check(settings)]
+    checks += [_token(settings), tls_check(settings)]
     checks += [_workers(settings), memory_check(settings), _descriptors()]
     checks += [_backend("primary", settings.primary.url), _backend("candidate", settings.candidate.url)]
     addresses = {
@@ -116,14 +117,6 @@ def _token(settings: Settings) -> Check:
 def _rules(settings: Settings) -> Check:
     rule_set = rules_of(settings)  # a rule error ends the command with its own sentences
     return Check("rules", True, f"{len(rule_set.rules)} rules, {len(rule_set.presets)} presets, digest {rule_set.digest[:12]}")
-
-
-def _key(settings: Settings) -> Check:
-    try:
-        read_key(settings.key_path)
-    except SettingsError as error:
-        return Check("signing key", None if not settings.key_path.exists() else False, str(error), Exit.USAGE)
-    return Check("signing key", True, str(settings.key_path))
 
 
 def _backend(name: str, url: str) -> Check:
