@@ -3,8 +3,7 @@
 Run as `python -m benchmarks.store_size [--matches 1000000] [--only sqlite]` (about ten minutes for both databases). The exchanges of 200
 routes are spread over a day, written in batches of 4,000 and looked after as a shadow does: windows are closed each hour, charts
 rolled up, free room given back, PostgreSQL vacuumed as autovacuum would. The figure is the file's size with its log (SQLite) or the
-database's without an empty one's (PostgreSQL),
-after the day and at its peak.
+database's without an empty one's (PostgreSQL), after the day, at its peak, and after `store prune --compact`.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ async def size_of(store: Store, url: str) -> int:
         return int(await connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
-async def day(url: str, matches: int) -> tuple[int, int]:
-    """The growth in bytes after a day, and at most during it."""
+async def day(url: str, matches: int) -> tuple[int, int, int]:
+    """The growth in bytes after a day, at most during it, and after `store prune --compact`."""
     store = open_store(url)
     try:
         await store.upgrade()
@@ -57,7 +56,9 @@ async def day(url: str, matches: int) -> tuple[int, int]:
         peak = max(peak, await size_of(store, url) - empty)
         await store.prune(hour - 30 * DAY, hour + HOUR)
         await vacuum(store)
-        return await size_of(store, url) - empty, peak
+        left = await size_of(store, url) - empty
+        await store.compact()
+        return left, peak, await size_of(store, url) - empty
     finally:
         await store.close()
 
@@ -69,15 +70,15 @@ def main() -> None:
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     options = parser.parse_args()
     for kind in (options.only,) if options.only else ("sqlite", "postgresql"):
-        left = []
+        made = []
         for matches in (options.matches, 2 * options.matches):
             with places(kind) as url:
-                after, peak = asyncio.run(day(url, matches))
-            left.append(after)
-            print(
-                f"{kind:10} {matches:9,} matches in a day: {after / 1e6:6.1f} MB left, {peak / 1e6:6.1f} MB at most", flush=True
-            )
-        print(f"{kind}: twice the traffic leaves {left[1] / left[0]:.2f} times as much")
+                sizes = asyncio.run(day(url, matches))
+            made.append(sizes)
+            after, peak, compact = (f"{size / 1e6:6.1f} MB" for size in sizes)
+            print(f"{kind:10} {matches:9,} matches in a day: {after} left, {peak} at most, {compact} compacted", flush=True)
+        left, _, compacted = (more / less for less, more in zip(*made, strict=True))
+        print(f"{kind}: twice the traffic leaves {left:.2f} times as much, {compacted:.2f} times compacted")
 
 
 if __name__ == "__main__":

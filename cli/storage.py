@@ -52,7 +52,11 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 def prune(
     config: ConfigOption = None,
     compact: Annotated[
-        bool, typer.Option("--compact", help="then write a SQLite file anew; writers wait, disk for a copy is needed")
+        bool,
+        typer.Option(
+            "--compact",
+            help="then write a SQLite file anew (writers wait) or PostgreSQL's indexes (nobody waits); disk for a copy is needed",
+        ),
     ] = False,
     json: JsonOption = False,
 ) -> None:

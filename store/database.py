@@ -214,7 +214,7 @@ class Store:
         return gone
 
     async def compact(self) -> None:
-        """Writes a SQLite file anew, without free room; writers wait meanwhile."""
+        """Takes all free room out: writes a SQLite file anew, while writers wait, and PostgreSQL's indexes, while they do not."""
         await vacuum.compact(self._engine, self._url)
 
     async def check(self) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from store.database import open_store
 from store.records import Batch, OpeningCounts
 from store.rollup import HOURS_KEPT, MINUTES_KEPT
 from store.schema import Boot, End, Epoch, LatencyBucket, Opening, Tally, VerdictTotal
+from store.tasks import spawn
 from traffic.ledger import HANDED, SEEN_SLOT, SENT_SLOT, SERVED_PRIMARY, opening_slot
 
 DAY = 86_400.0
@@ -214,3 +217,53 @@ def test_a_sqlite_file_shrinks_by_what_was_pruned(in_sqlite, mismatch, tmp_path,
 
     size = in_sqlite(scenario)
     assert kept * 300_000 < size < kept * 300_000 + 400_000
+
+
+def test_indexes_of_postgresql_shrink_while_others_write(postgres_url, end) -> None:
+    async def scenario() -> None:
+        store = open_store(postgres_url)
+        try:
+            await store.upgrade()
+            for at in range(4):
+                ends = [replace(end(), unit=f"u{at}-{number}", route="GET /a") for number in range(4_000)]
+                await store.write(Batch(ended=tuple(ends)), 5)
+            await store.close_units(1e9)
+            async with store.writing() as connection:  # as an attempt that was stopped leaves it: not valid, and written to
+                await connection.execute(text("CREATE INDEX evidence_ccnew ON evidence (n)"))
+                await connection.execute(
+                    text("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'evidence_ccnew'::regclass")
+                )
+            before = await sizes(store)
+            over = asyncio.Event()
+
+            async def write() -> int:
+                done = 0
+                while not over.is_set():
+                    await store.write(Batch(ended=(replace(end(), unit=None, route="GET /b"),)), 5)
+                    done += 1
+                return done
+
+            writer = spawn(write(), "writer")
+            await store.compact()
+            over.set()
+            written = await writer
+            after = await sizes(store)
+            assert before["pk_evidence_unit"] > 10 * after["pk_evidence_unit"]
+            assert "evidence_ccnew" in before
+            assert "evidence_ccnew" not in after
+            assert set(after) == set(before) - {"evidence_ccnew"}
+            assert await store.check() == []
+            kept = {row.route: (row.evidence.n, sum(row.evidence.verdicts.values())) for row in await store.route_rows()}
+            assert kept == {"GET /a": (16_000, 16_000), "GET /b": (0, written)}
+            assert written > 1
+        finally:
+            await store.close()
+
+    asyncio.run(scenario())
+
+
+async def sizes(store) -> dict[str, int]:
+    """Bytes of each index."""
+    async with store.reading() as connection:
+        found = await connection.execute(text("SELECT indexrelname, pg_relation_size(indexrelid) FROM pg_stat_user_indexes"))
+        return {name: int(size) for name, size in found}
