@@ -20,11 +20,11 @@ from pathlib import Path
 
 from sqlalchemy import Column, Float, MetaData, String, Table
 
-from benchmarks.postgres import postgres_url
 from benchmarks.stored_traffic import Traffic
 from shadow.recorder import MAX_BATCH
 from store.database import Store, open_store
 from store.records import Batch, Ended
+from tests.postgres import empty_database, postgres_server, socket_of
 
 BATCH = MAX_BATCH
 BARE = Table(
@@ -79,8 +79,8 @@ def places(kind: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="pg-bench-") as folder:
             yield f"sqlite+aiosqlite:///{Path(folder) / 'store.db'}"
     else:
-        with postgres_url() as url:
-            yield url
+        with postgres_server() as server:  # with its own settings: fsync is on
+            yield empty_database(socket_of(server))
 
 
 def main() -> None:

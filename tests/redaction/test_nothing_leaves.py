@@ -18,6 +18,7 @@ import zstandard
 from planted_secrets import SEEN, Planted, forms, planted
 from shadow_backends import Seen, always, answer, backend, by
 from shadow_stage import Proxy, configured, running
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -132,7 +133,8 @@ def _rows_of_sqlite(path: Path) -> Iterator[tuple[str, object]]:
 
 
 async def _rows_of_postgres(url: str) -> list[tuple[str, object]]:
-    connection = await asyncpg.connect(user="postgres", host=url.rpartition("host=")[2], database="searched")
+    parsed = make_url(url)
+    connection = await asyncpg.connect(user="postgres", host=str(parsed.query["host"]), database=parsed.database)
     try:
         tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         return [

