@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from differ.facts import Atom
-from store.database import Store, open_store
 from store.records import Batch, DifferenceText, Ended, Example
 from tests.postgres import NO_WAITING, empty_database, postgres_server, socket_of
+from tests.upgraded_store import Scenario, with_store
 from traffic.message import Request, Response
 from traffic.outcome import Ending
-
-Scenario = Callable[[Store], Awaitable[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -44,25 +41,16 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-async def _with_store(url: str, scenario: Scenario) -> Any:
-    store = open_store(url)
-    try:
-        await store.upgrade()
-        return await scenario(store)
-    finally:
-        await store.close()
-
-
 @pytest.fixture
 def in_store(url: str) -> Callable[[Scenario], Any]:
     """Runs a scenario with a store of each kind."""
-    return lambda scenario: asyncio.run(_with_store(url, scenario))
+    return lambda scenario: with_store(url, scenario)
 
 
 @pytest.fixture
 def in_sqlite(sqlite_url: str) -> Callable[[Scenario], Any]:
     """Runs a scenario with a SQLite store."""
-    return lambda scenario: asyncio.run(_with_store(sqlite_url, scenario))
+    return lambda scenario: with_store(sqlite_url, scenario)
 
 
 def make_end(reason: str = "match", ending: Ending = Ending.COMPARED, **changes: Any) -> Ended:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from store.database import MAX_OPEN_UNITS, Store, open_store
+from store.database import MAX_OPEN_UNITS, Store
 
 ROOT = Path(__file__).resolve().parents[3]
 PER_BATCH = 20
@@ -116,20 +114,6 @@ class Writers:
     def close(self) -> None:
         """No more writers."""
         self._process.communicate(timeout=60)
-
-
-def with_store(url: str, scenario: Callable[[Store], Awaitable[Any]]) -> Any:
-    """Runs it with an upgraded store."""
-
-    async def run() -> Any:
-        store = open_store(url)
-        try:
-            await store.upgrade()
-            return await scenario(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 async def batches_in(store: Store) -> int:

@@ -6,11 +6,12 @@ import random
 import time
 
 import pytest
-from store_writers import Writers, batches_in, with_store
+from store_writers import Writers, batches_in
 
 from store.database import Store
 from store.records import Batch
 from store.writer import write_counts
+from tests.upgraded_store import with_store
 
 
 def lives(url: str, writers: Writers, number: int, seed: int) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from store_server import Server
-from store_writers import PER_BATCH, Writers, batches_in, with_store
+from store_writers import PER_BATCH, Writers, batches_in
 
 from store.database import MAX_OPEN_UNITS, Store, open_store
 from store.tasks import spawn
+from tests.upgraded_store import nothing, with_store
 
 PROCESSES = 8
 WINDOW_S, FAR = 3_600, 1e9
@@ -93,9 +94,6 @@ def together(eight: list[Writers], url: str, batches: int, figure: Callable[[str
         over.set()
         return told, await beside
 
-    async def nothing(store: Store) -> None:
-        return None
-
     with_store(url, nothing)
     begun = time.monotonic()
     told, done = asyncio.run(run())
@@ -127,7 +125,6 @@ def test_eight_writers_for_an_hours_batches(eight: list[Writers], frail: Server,
     together(eight, frail.url(), HOUR, record_property)
 
 
-@pytest.mark.soak
 def test_eight_writers_of_one_file(eight: list[Writers], tmp_path: Path, record_property) -> None:
     """[F-13] SQLite takes one after the other; all are served."""
-    together(eight, f"sqlite+aiosqlite:///{tmp_path / 'store.db'}", 8, record_property)
+    together(eight, f"sqlite+aiosqlite:///{tmp_path / 'store.db'}", 4, record_property)

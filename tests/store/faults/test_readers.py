@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy import text
-from store_writers import Writers, batches_in, with_store
+from store_writers import Writers, batches_in
 
 from store.database import Store, open_store
 from store.tasks import spawn
+from tests.upgraded_store import nothing, with_store
 
 READERS = 20
 BATCHES = 40
@@ -65,9 +66,6 @@ def test_readers_and_upkeep_keep_no_writer_waiting(url: str, writers: Writers, r
 
     Were the writer to wait for that transaction, neither would end. Beside that, no batch takes a large part of the whole time.
     """
-
-    async def nothing(store: Store) -> None:
-        return None
 
     async def run() -> tuple[list[float], list[int]]:
         stores = [open_store(url) for _ in range(1 + readers // 5)]
