@@ -7,11 +7,13 @@ import random
 from collections.abc import Iterator
 
 from differ.facts import Atom
+from gate.shapes import shape_of
 from gate.units import unit_key
 from store.records import DifferenceText, Ended, Example
 from traffic.message import Request, Response
 from traffic.outcome import CandidateError, Ending, Verdict
 
+SHAPE = shape_of(Request("GET", b"/?limit=10"), "GET /", 200)
 BEGUN = 1_700_000_400.0
 """A whole hour in Unix seconds."""
 
@@ -52,7 +54,7 @@ class Traffic:
             route = self.routes[number]
             at = BEGUN + self._number / self._per_second
             client = f"c{int(chance.paretovariate(0.7)) % 5_000:04}"
-            unit = unit_key("GET 200 json", client, f"{route} {int(chance.paretovariate(0.5)) % 100_000}")
+            unit = unit_key(SHAPE.digest, client, f"{route} {int(chance.paretovariate(0.5)) % 100_000}")
             times = [self._typical[number] * math.exp(chance.gauss(0, 0.4)) for _ in range(2)]
             yield self._end(route, at, client, unit, times)
 
@@ -82,6 +84,7 @@ class Traffic:
             primary_ms=times[0],
             candidate_ms=times[1],
             judged=(200, "application/json"),
+            shape=SHAPE,
             **more,  # type: ignore[arg-type]  # the three of _end's own that not every end has
         )
 

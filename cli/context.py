@@ -12,7 +12,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from gate.policy import Policy, policy_for
+from gate.overrides import policy_for
+from gate.policy import Policy
 from rules.model import RuleSet
 from settings.load import FILE_NAME, SettingsError, load_settings
 from settings.model import Settings
@@ -60,7 +61,7 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]], mak
     """
 
     async def run() -> Made:
-        store = open_store(settings.store_url, max_open_units=settings.gate.unit.max_open)
+        store = open_store(settings.store_url, policy_of(settings).unit_limits)
         try:
             await store.upgrade(make)
             return await work(store)

@@ -15,7 +15,7 @@ import typer
 
 from cli.codes import Exit
 from cli.console import say
-from cli.context import ConfigOption, load, rules_of, with_store
+from cli.context import ConfigOption, load, policy_of, rules_of, with_store
 from cli.gate import gate_answer
 from cli.orphan import end_with_supervisor
 from cli.ports import require_free
@@ -124,7 +124,7 @@ def shadow(config: ConfigOption = None) -> None:
         announce(f"shadow: {warning}")
 
     async def run() -> None:
-        store = open_store(settings.store_url, max_open_units=settings.gate.unit.max_open)
+        store = open_store(settings.store_url, policy_of(settings).unit_limits)
         try:
             await store.upgrade()
             await serve(settings, key, rules, store, lambda: announce(f"shadow: mirrors to {settings.candidate.url}"), routes)

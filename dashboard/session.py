@@ -11,7 +11,8 @@ from typing import NoReturn, TypeVar
 import streamlit as st
 
 from dashboard.client import StoreClient
-from gate.policy import Policy, policy_for
+from gate.overrides import policy_for
+from gate.policy import Policy
 from rules.errors import RuleError
 from rules.load import EMPTY
 from rules.model import RuleSet

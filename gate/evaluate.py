@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gate import guards, standing_guards
+from gate import coverage_guards, guards, standing_guards
 from gate.facts import Evidence, GateVerdict, Guard, RouteStanding
 from gate.parity import bounds, clean_needed, log_e
 from gate.policy import Policy
@@ -23,7 +23,11 @@ _BEFORE_LATENCY: tuple[Callable[[Evidence, RouteStanding, Policy, float], Guard]
     guards.skips,
 )
 _AFTER_LATENCY: tuple[Callable[[Evidence, RouteStanding, Policy, float], Guard], ...] = (
-    guards.coverage,
+    coverage_guards.unseen,
+    coverage_guards.shapes,
+    coverage_guards.statuses,
+    coverage_guards.week,
+    coverage_guards.diversity,
     guards.ledger,
     standing_guards.dwell,
     standing_guards.step,

@@ -29,6 +29,32 @@ class LatencyEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class ShapeEvidence:
+    """One kind of request: how often it was seen at all, and its closed units in this epoch. `text` describes it to people."""
+
+    shape: str
+    seen: int
+    n: int
+    k: int
+    status_class: int
+    """First digit of the primary's status, 0 where it gave no answer."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is known of a route's kinds of requests, over all epochs but for the units of each."""
+
+    requests: int = 0
+    """Requests that were looked at."""
+    discovered: tuple[int, ...] = ()
+    """The numbers of the requests, from 1 and rising, that brought a new shape."""
+    shapes: tuple[ShapeEvidence, ...] = ()
+    other: int = 0
+    """Requests of shapes beyond the bound of how many are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything known about one route in its current epoch. n and k count closed units, the verdicts count exchanges."""
 
@@ -48,6 +74,13 @@ class Evidence:
     latency_samples: int = 0
     approvals: tuple[str, ...] = ()
     ledger_violations: tuple[str, ...] = ()
+    coverage: Coverage = Coverage()
+    week_share: float | None = None
+    """Share of the week's traffic, by hour of the week, in hours that have units in this epoch."""
+    top_client: int = 0
+    """Units that the most frequent client can have at most, of n."""
+    top_request: int = 0
+    """The same of one canonical request."""
 
 
 @dataclass(frozen=True, slots=True)

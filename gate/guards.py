@@ -162,14 +162,6 @@ def latency(margin: Margin, evidence: Evidence, policy: Policy) -> Guard:
     return Guard(name, None, figure, threshold, "more pairs needed in which only one side is slow", blocking)
 
 
-def coverage(evidence: Evidence, standing: RouteStanding, policy: Policy, now: float) -> Guard:
-    """Every kind of request has been compared. This release does not measure it, and says so."""
-    sentence = "coverage is not measured yet by this release"
-    if policy.coverage_required:
-        sentence += "; `[gate.coverage] required = false` makes this guard non-blocking"
-    return Guard("coverage", None, "not measured", "every kind of request compared", sentence, policy.coverage_required)
-
-
 def ledger(evidence: Evidence, standing: RouteStanding, policy: Policy, now: float) -> Guard:
     """Every client request is accounted for."""
     found = evidence.ledger_violations

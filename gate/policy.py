@@ -1,10 +1,11 @@
-"""What must hold before a route may move, with nothing left open: a profile of the reference's 3b and what the settings override."""
+"""What must hold before a route may move, with nothing left open: the profiles of the reference's 3b (overridden in gate.overrides)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+
+from gate.shares import UnitLimits
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -55,9 +56,24 @@ class Policy:
     latency_calibrate: int
     latency_required: bool
     coverage_required: bool
+    unseen: float
+    """Share of the traffic that may have a shape nobody saw, at level `coverage_delta`."""
+    coverage_delta: float
+    shape_share: float
+    """Shapes with this share of the traffic need `per_shape` units each; together what is covered is `covered_traffic`."""
+    per_shape: int
+    class_share: float
+    per_status_class: int
+    covered_traffic: float
+    max_shapes: int
+    week_share: float
+    """Share of the week's traffic that must lie in hours of the week with evidence; 0 asks for none."""
     steps: tuple[float, ...]
     dwell_s: tuple[float, ...]
     """How long each step lasts at least, one entry for each of `steps`."""
+    step_p0: float
+    """The parity that the units of a canary step must show by themselves, of at least `step_clean` of them."""
+    step_clean: int
     approvals: int
     approvals_each_step: bool
     cooldown_s: float
@@ -75,29 +91,14 @@ class Policy:
         share = self.alpha / routes_total if self.split_alpha else self.alpha
         return share / (attempt * (attempt + 1)) if self.spend_alpha else share
 
+    @property
+    def unit_limits(self) -> UnitLimits:
+        """What bounds the units of a window and of an epoch."""
+        return UnitLimits(self.unit_max_open, self.max_share_client, self.max_share_request, self.max_shapes)
+
     def cooldown_after(self, strikes: int) -> float:
         """Seconds a route rests after its `strikes`-th roll-back."""
         return min(self.cooldown_s * 2.0 ** (min(strikes, 64) - 1), self.cooldown_max_s) if strikes > 0 else 0.0
-
-
-def policy_for(profile: str, parity: float, alpha: float, overrides: Mapping[str, object]) -> Policy:
-    """The policy of `profile` for tier B's `parity` and total `alpha`.
-
-    `overrides` is the settings' `[gate]` table as nested dicts; None anywhere means the profile's own value. Raises ValueError.
-    `strict` asks one tier more than `parity` (a tenth of its mismatch rate). `demo` asks .95 where `parity` was left at .999.
-    """
-    if profile not in PROFILES:
-        raise ValueError(f"gate.profile = {profile!r} is not known: choose one of {', '.join(PROFILES)}")
-    for name, share in (("parity", parity), ("alpha", alpha)):
-        if not 0.0 < share < 1.0:
-            raise ValueError(f"gate.{name} = {share} is not between 0 and 1 (both excluded)")
-    made = _PROFILE[profile](_default(parity, alpha))
-    for section, value in overrides.items():
-        if section in _SECTIONS and value is not None:
-            if not isinstance(value, Mapping):
-                raise ValueError(f"gate.{section} = {value!r} is no table")
-            made = _SECTIONS[section](made, {key: entry for key, entry in value.items() if entry is not None})
-    return _checked(made)
 
 
 def _default(parity: float, alpha: float) -> Policy:
@@ -121,8 +122,19 @@ def _default(parity: float, alpha: float) -> Policy:
         latency_calibrate=5000,
         latency_required=True,
         coverage_required=True,
+        unseen=0.005,
+        coverage_delta=0.05,
+        shape_share=0.005,
+        per_shape=59,
+        class_share=0.001,
+        per_status_class=299,
+        covered_traffic=0.99,
+        max_shapes=2000,
+        week_share=0.95,
         steps=(0.01, 0.05, 0.25, 0.50),
         dwell_s=(HOUR_S, 4 * HOUR_S, DAY_S, DAY_S),
+        step_p0=0.99,
+        step_clean=363,
         approvals=2,
         approvals_each_step=False,
         cooldown_s=HOUR_S,
@@ -158,6 +170,7 @@ def _demo(base: Policy) -> Policy:
         latency_calibrate=200,
         latency_required=False,
         coverage_required=False,
+        week_share=0.0,
         steps=(),
         dwell_s=(),
         approvals=0,
@@ -168,85 +181,19 @@ def _demo(base: Policy) -> Policy:
 
 _PROFILE: dict[str, Callable[[Policy], Policy]] = {"default": lambda base: base, "strict": _strict, "demo": _demo}
 
-Section = Mapping[str, object]
+
+def profile_policy(profile: str, parity: float, alpha: float) -> Policy:
+    """A profile as it stands, for tier B's `parity` and total `alpha`. Raises ValueError."""
+    if profile not in PROFILES:
+        raise ValueError(f"gate.profile = {profile!r} is not known: choose one of {', '.join(PROFILES)}")
+    for name, share in (("parity", parity), ("alpha", alpha)):
+        if not 0.0 < share < 1.0:
+            raise ValueError(f"gate.{name} = {share} is not between 0 and 1 (both excluded)")
+    return _PROFILE[profile](_default(parity, alpha))
 
 
-def _number(section: str, key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"gate.{section}.{key} = {value!r} is not a number of 0 or more")
-    return float(value)
-
-
-def _flag(section: str, key: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"gate.{section}.{key} = {value!r} is neither true nor false")
-    return value
-
-
-def _numbers(section: str, key: str, value: object) -> tuple[float, ...]:
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"gate.{section}.{key} = {value!r} is no list of numbers")
-    return tuple(_number(section, key, entry) for entry in value)
-
-
-def _unit(base: Policy, section: Section) -> Policy:
-    window = _number("unit", "window", section.get("window", base.unit_window_s))
-    most = int(_number("unit", "max_open", section.get("max_open", base.unit_max_open)))
-    # A unit is evidence only once its window is over, so the last one is always up to two windows old.
-    return replace(base, unit_window_s=window, unit_max_open=most, fresh_s=max(base.fresh_s, 3 * window))
-
-
-def _span(base: Policy, section: Section) -> Policy:
-    span = _number("span", "min", section.get("min", base.span_s))
-    return replace(base, span_s=span, ttl_s=max(base.ttl_s, 2 * span))
-
-
-def _latency(base: Policy, section: Section) -> Policy:
-    """A margin is given as `[ratio, slack]`, slack in seconds as the settings parse durations."""
-    margins = []
-    for margin in base.latency:
-        given = _numbers("latency", margin.tau, section.get(margin.tau, (margin.ratio, margin.slack_ms / 1000.0)))
-        if len(given) != 2:
-            raise ValueError(f"gate.latency.{margin.tau} = {list(given)} must be a ratio and a slack, e.g. [1.10, '5ms']")
-        margins.append(replace(margin, ratio=given[0], slack_ms=given[1] * 1000.0))
-    return replace(
-        base,
-        latency=tuple(margins),
-        latency_calibrate=int(_number("latency", "calibrate", section.get("calibrate", base.latency_calibrate))),
-        latency_required=_flag("latency", "required", section.get("required", base.latency_required)),
-    )
-
-
-def _coverage(base: Policy, section: Section) -> Policy:
-    return replace(base, coverage_required=_flag("coverage", "required", section.get("required", base.coverage_required)))
-
-
-def _approvals(base: Policy, section: Section) -> Policy:
-    return replace(base, approvals=int(_number("approvals", "count", section.get("count", base.approvals))))
-
-
-def _canary(base: Policy, section: Section) -> Policy:
-    steps = _numbers("canary", "steps", section.get("steps", base.steps))
-    dwell = base.dwell_s if len(base.dwell_s) == len(steps) else tuple(_dwell(base, i) for i in range(len(steps)))
-    return replace(base, steps=steps, dwell_s=_numbers("canary", "dwell", section.get("dwell", dwell)))
-
-
-def _dwell(base: Policy, index: int) -> float:
-    """A step the profile knows nothing of lasts as long as the profile's last one."""
-    return base.dwell_s[min(index, len(base.dwell_s) - 1)] if base.dwell_s else 0.0
-
-
-_SECTIONS: dict[str, Callable[[Policy, Section], Policy]] = {
-    "unit": _unit,
-    "span": _span,
-    "latency": _latency,
-    "coverage": _coverage,
-    "approvals": _approvals,
-    "canary": _canary,
-}
-
-
-def _checked(policy: Policy) -> Policy:
+def checked(policy: Policy) -> Policy:
+    """The policy itself. Raises ValueError where its thresholds make no sense together."""
     if policy.unit_window_s <= 0:
         raise ValueError("gate.unit.window must be longer than 0")
     if any(not 0.0 < step < 1.0 for step in policy.steps) or list(policy.steps) != sorted(set(policy.steps)):

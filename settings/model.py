@@ -11,20 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from settings.gate_model import Gate
+from settings.section import Section
 from settings.units import Duration, Size
 from traffic.redact_paths import read_path
 from traffic.redact_values import VALUES, check_kinds
 
 Mirror = Literal["off", "reads", "writes"]
-
-
-class Section(BaseModel):
-    """A table of the file; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _backend_url(value: str) -> str:
@@ -165,62 +161,6 @@ class Rules(Section):
     """Ignore rules."""
 
     files: tuple[str, ...] = Field(("rules/*.yaml",), description="rule files, relative to this file")
-
-
-class Unit(Section):
-    """How requests become evidence."""
-
-    window: Duration | None = Field(None, gt=0, description="length of a unit's window (default 1h, demo 2s)")
-    max_open: int = Field(20_000, ge=1, description="open units per route")
-
-
-class Span(Section):
-    """How long evidence must have been gathered."""
-
-    min: Duration | None = Field(None, ge=0, description="first to last unit (default 7d, strict 14d, demo 20s)")
-
-
-class Latency(Section):
-    """Margins of the latency claim: ratio and slack; the larger bound counts."""
-
-    p50: tuple[float, Duration] | None = Field(None, description="e.g. [1.10, '5ms']")
-    p95: tuple[float, Duration] | None = None
-    p99: tuple[float, Duration] | None = None
-    required: bool | None = Field(None, description="whether the latency claim blocks (default true, demo false)")
-    calibrate: int | None = Field(None, ge=10, description="primary samples before the thresholds are frozen (default 5000)")
-
-
-class Coverage(Section):
-    """Whether the shapes of the traffic must be covered."""
-
-    required: bool | None = Field(None, description="default true, demo false; coverage is not measured by this release")
-
-
-class Approvals(Section):
-    """How many people must agree."""
-
-    count: int | None = Field(None, ge=0, le=10)
-
-
-class Canary(Section):
-    """Steps between shadow and cutover, as shares of clients."""
-
-    steps: tuple[float, ...] | None = Field(None, description="default [0.01, 0.05, 0.25, 0.50], demo []")
-    dwell: tuple[Duration, ...] | None = Field(None, description="least time in each step; default ['1h', '4h', '24h', '24h']")
-
-
-class Gate(Section):
-    """What must hold before a route may move."""
-
-    profile: Literal["default", "strict", "demo"] = "default"
-    parity: float = Field(0.999, gt=0, lt=1, description="tier B's p0")
-    alpha: float = Field(0.05, gt=0, lt=1, description="total error, spread over the routes")
-    unit: Unit = Unit()
-    span: Span = Span()
-    coverage: Coverage = Coverage()
-    latency: Latency = Latency()
-    approvals: Approvals = Approvals()
-    canary: Canary = Canary()
 
 
 class Cutover(Section):

@@ -15,6 +15,7 @@ from differ.facts import Difference, Judgement
 from differ.rule_use import Suppressed
 from differ.samples import rank
 from gate.epoch import epoch_of
+from gate.shapes import Shape, shape_of
 from gate.units import unit_of
 from shadow.comparison import Compared
 from shadow.modes import Modes
@@ -31,6 +32,7 @@ INLINE_BYTES = 16 * 1024
 """Bodies that are redacted on the event loop: a millisecond or two."""
 REFRESH_S = 5.0
 MAX_CLUSTERS = 10_000
+MAX_SHAPES = 10_000
 MAX_MEDIA_TYPES, MAX_MEDIA_LENGTH, MAX_MEDIA_ROUTES = 16, 100, 10_000
 
 
@@ -108,6 +110,7 @@ class Endings:
         self._media = MediaTypes()
         self._differences = DifferenceRedactor(redactor)
         self._offers, self._modes, self._now = offers, modes, now
+        self._shapes: dict[str, Shape] = {}
 
     def epoch(self, exchange: Exchange, build: str) -> str:
         """The epoch of evidence this exchange belongs to."""
@@ -148,6 +151,7 @@ class Endings:
         if failed or judgement.verdict in _SHOWN:
             shown = judgement.differences[:MAX_DIFFERENCES]
         texts = self.texts(shown)
+        shape = shape_of(exchange.request, exchange.route, status)
         wanted = bool(shown) and self._offers.wanted({text.atom.cluster_id for text in texts}, exchange.id)
         ended = Ended(
             boot=exchange.boot,
@@ -157,7 +161,7 @@ class Endings:
             reason=str(reason),
             epoch=made.epoch,
             client=exchange.client,
-            unit=unit_of(exchange.request, exchange.route, status, exchange.client) if evidence else None,
+            unit=unit_of(exchange.request, shape.digest, exchange.client) if evidence else None,
             window_s=self._window,
             primary_ms=made.primary_ms if isinstance(made.primary, Response) else None,
             candidate_ms=made.candidate_ms if not failed else None,
@@ -165,8 +169,18 @@ class Endings:
             differences=texts,
             judged=self._judged(made),
             suppressed=self._suppressed(judgement),
+            shape=self._shape(shape),
         )
         return ended, wanted
+
+    def _shape(self, shape: Shape) -> Shape:
+        """The shape as it may be kept: the same object for the same shape, while it is remembered."""
+        known = self._shapes.get(shape.digest)
+        if known is None:
+            known = self._shapes[shape.digest] = replace(shape, text=self._redactor.text(shape.text))
+            if len(self._shapes) > MAX_SHAPES:
+                self._shapes.pop(next(iter(self._shapes)))
+        return known
 
     def _judged(self, made: Compared) -> tuple[int, str] | None:
         """What scopes of rules ask for, where rules were asked."""

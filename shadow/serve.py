@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gate.policy import policy_for
+from gate.overrides import policy_for
 from rules.model import RuleSet
 from rules.subset import names, version_of
 from settings.model import Settings

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from differ.rule_use import LoadedRule, RuleUsage
 from gate.facts import Decision, Evidence, RouteStanding
+from gate.shares import USUAL, UnitLimits
 from store import (
     accounts,
     audit,
@@ -36,7 +37,6 @@ from traffic.ledger import Ledger
 
 __all__ = ["Store", "StoreError", "open_store"]
 
-MAX_OPEN_UNITS = 20_000
 MIGRATION_S = 3600.0
 """How long one statement of a migration may take on PostgreSQL: some write a large table anew."""
 
@@ -47,10 +47,10 @@ class Store:
     Reads see one moment. Writes are kept as a whole or not at all, from any number of processes.
     """
 
-    def __init__(self, url: str, max_open_units: int) -> None:
+    def __init__(self, url: str, limits: UnitLimits) -> None:
         self._url = checked_url(url)
         self._engine = engine.make_engine(self._url)
-        self._max_open_units = max_open_units
+        self._limits = limits
 
     async def upgrade(self, make: bool = True) -> None:
         """Migrates the store to this release. Where there is none, makes one if `make`, else raises NoStore."""
@@ -90,7 +90,7 @@ class Store:
         count it twice.
         """
         async with self.writing() as connection:
-            offers = await write_counts(connection, batch, keep_examples, self._max_open_units, token)
+            offers = await write_counts(connection, batch, keep_examples, self._limits, token)
         if not offers and not any(sample.examples for sample in batch.samples):
             return
         try:
@@ -105,7 +105,7 @@ class Store:
         folded, done = 0, False
         while not done:
             async with self.writing() as connection:
-                some, done = await units.close_units(connection, now, self._max_open_units)
+                some, done = await units.close_units(connection, now, self._limits)
             folded += some
         return folded
 
@@ -223,12 +223,12 @@ class Store:
             return await integrity.problems(connection)
 
 
-def open_store(url: str, *, max_open_units: int = MAX_OPEN_UNITS) -> Store:
+def open_store(url: str, limits: UnitLimits = USUAL) -> Store:
     """The store at a SQLAlchemy URL (sqlite+aiosqlite or postgresql+asyncpg). Does no IO. Raises StoreError for any other URL.
 
-    `max_open_units` bounds the open evidence units of each route and window (`gate.unit.max_open`).
+    `limits` are those of `[gate.unit]`.
     """
-    return Store(url, max_open_units)
+    return Store(url, limits)
 
 
 def _approved_since(now: float | None) -> float | None:

@@ -11,7 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.accounts import incidents, read_ledgers
 from store.records import Ended
-from store.schema import ROUTE_BYTES, Epoch, LatencyBucket, LatencyPair, OpenUnit, VerdictTotal, Window
+from store.schema import (
+    ROUTE_BYTES,
+    Epoch,
+    FrequentUnits,
+    LatencyBucket,
+    LatencyPair,
+    OpenUnit,
+    ShapeUnits,
+    VerdictTotal,
+    WeekUnits,
+    Window,
+)
 from store.text import KeyText
 from store.upsert import parts, upsert
 
@@ -80,7 +91,7 @@ async def restart(connection: AsyncConnection, route: str, epochs: Iterable[str]
                 restarts=Epoch.restarts + 1,
             )
         )
-        for model in (OpenUnit, Window, VerdictTotal):
+        for model in (OpenUnit, Window, VerdictTotal, ShapeUnits, WeekUnits, FrequentUnits):
             await connection.execute(delete(model).where(model.route == route, model.epoch == epoch))
         await connection.execute(
             update(LatencyPair)
@@ -116,7 +127,7 @@ async def collapse_epochs(connection: AsyncConnection, before: float) -> int:
         together = {"route": route, "epoch": OLD, "first_seen": first, "last_seen": last, "restarts": attempts}
         rest = {"n": 0, "k": 0, "closed_until": 0.0, "incident_base": 0}
         await upsert(connection, Epoch, [{**together, **rest}], first_seen="min", last_seen="max", restarts="add")
-        for model in (OpenUnit, Window, VerdictTotal, LatencyBucket, LatencyPair, Epoch):
+        for model in (OpenUnit, Window, VerdictTotal, ShapeUnits, WeekUnits, FrequentUnits, LatencyBucket, LatencyPair, Epoch):
             for some in parts(names):
                 gone += (await connection.execute(delete(model).where(model.route == route, model.epoch.in_(some)))).rowcount
     return gone

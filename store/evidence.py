@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gate.facts import Evidence, LatencyEvidence
+from gate.facts import Coverage, Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
 from store.epochs import ATTEMPT_UNITS, Pair, as_rows
+from store.folding import read_top, read_week_shares
 from store.late_units import COUNTED
 from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal, Window
+from store.shapes import read_coverage
 from store.tallies import read_latencies
 from store.upsert import parts
 from traffic.ledger import Ledger
@@ -71,6 +73,8 @@ async def read_evidence(
     pairs = await _read_pairs(connection, wanted)
     approvals = await _read_approvals(connection, route, approved_since)
     histograms = await read_latencies(connection, wanted)
+    coverage = await read_coverage(connection, wanted)
+    weeks, top = await read_week_shares(connection, wanted), await read_top(connection, wanted)
     total = max(1, routes_total if routes_total is not None else await count_routes(connection))
     evidence = {}
     for label in sorted({*spans, *([route] if route is not None else [])}):
@@ -102,6 +106,10 @@ async def read_evidence(
             latency_samples=min(sides),
             approvals=tuple(approvals.get(key, ())),
             ledger_violations=violations,
+            coverage=coverage.get(label, Coverage()),
+            week_share=weeks.get(key),
+            top_client=top.get(key, {}).get("client", 0),
+            top_request=top.get(key, {}).get("request", 0),
         )
     return evidence, histograms
 

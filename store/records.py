@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from differ.facts import Atom
 from differ.rule_use import HiddenPlace, RuleTally, Suppressed
 from gate.facts import Evidence, RouteStanding
+from gate.shapes import Shape
 from store.opening_counts import OpeningCounts as OpeningCounts
 from traffic.ledger import Ledger
 from traffic.message import Answer, Request
@@ -72,6 +73,8 @@ class Ended:
     judged: tuple[int, str] | None = None
     """Status and media type of the primary's answer, by which rules' scopes go; None where rules were not asked."""
     suppressed: tuple[Suppressed, ...] = ()
+    shape: Shape | None = None
+    """The kind of request, its description redacted; None where the exchange was not looked at."""
     """More about the names in `tolerated`; a name that is not here counts as version "" with one difference."""
 
 

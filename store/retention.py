@@ -37,7 +37,7 @@ async def prune(writing: Writing, before: float, now: float, most_bytes: int | N
         boots = await closed_boots(connection)
     for number, route in enumerate(routes, 1):
         async with writing() as connection:
-            rows = await roll_up(connection, route, now) + await drop_old(connection, route, before)
+            rows = await roll_up(connection, route, now) + await drop_old(connection, route, before, now)
         yield Step("charts", number, len(routes), rows)
     for number, boot in enumerate(boots, 1):
         async with writing() as connection:

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.schema import Tally
+from gate.week import PROFILE_S
+from store.schema import Tally, TrafficHour
 from store.tallies import DAY, HOUR, MINUTE
 from store.upsert import table_of
 
@@ -63,9 +64,13 @@ async def roll_up(connection: AsyncConnection, route: str, now: float) -> int:
     return gone
 
 
-async def drop_old(connection: AsyncConnection, route: str, before: float) -> int:
-    """Deletes a route's tallies that ended by `before` (Unix seconds). Returns how many rows went."""
-    gone = 0
+async def drop_old(connection: AsyncConnection, route: str, before: float, now: float) -> int:
+    """Deletes a route's tallies that ended by `before` (Unix seconds), and its hours of traffic of which no profile asks at `now`.
+
+    Returns how many rows went.
+    """
+    old = (TrafficHour.route == route, TrafficHour.start <= int(now) - PROFILE_S - HOUR)
+    gone = (await connection.execute(delete(TrafficHour).where(*old))).rowcount
     for span in (MINUTE, HOUR, DAY):
         ended = (Tally.route == route, Tally.span == span, Tally.start <= int(before) - span)
         gone += (await connection.execute(delete(Tally).where(*ended))).rowcount

@@ -1,56 +1,32 @@
-"""The tables. Cost follows routes and clusters, not requests: matches only move counters.
-
-Names of constraints follow one convention, so that migrations find them on both databases.
-"""
+"""The tables. Cost follows routes and clusters, not requests: matches only move counters. Those of evidence are in a room beside."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, MetaData
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
 
+from store.evidence_schema import Epoch as Epoch
+from store.evidence_schema import FrequentUnits as FrequentUnits
+from store.evidence_schema import KnownShape as KnownShape
+from store.evidence_schema import LatencyPair as LatencyPair
+from store.evidence_schema import OpenUnit as OpenUnit
+from store.evidence_schema import ShapeTotal as ShapeTotal
+from store.evidence_schema import ShapeUnits as ShapeUnits
+from store.evidence_schema import TrafficHour as TrafficHour
+from store.evidence_schema import VerdictTotal as VerdictTotal
+from store.evidence_schema import WeekUnits as WeekUnits
+from store.evidence_schema import Window as Window
+from store.schema_base import CLUSTERED, count_column, key_column, number_column, route_column
+from store.schema_base import ROUTE_BYTES as ROUTE_BYTES
+from store.schema_base import Base as Base
 from store.text import KeyText, SafeText
-
-ROUTE_BYTES = 800
-NAMING = {
-    "ix": "ix_%(column_0_N_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-CLUSTERED = {"sqlite_with_rowid": False}
-"""Rows that lie in the order of their key, in one tree instead of two: half the bytes and half the writing. PostgreSQL has no such."""
-
-
-class Base(DeclarativeBase):
-    """All tables of the store."""
-
-    metadata = MetaData(naming_convention=NAMING)
-
-
-def _route() -> Mapped[str]:
-    return mapped_column(KeyText(ROUTE_BYTES), primary_key=True)
-
-
-def _key() -> Mapped[str]:
-    return mapped_column(KeyText(), primary_key=True)
-
-
-def _number() -> Mapped[int]:
-    return mapped_column(BigInteger, primary_key=True, autoincrement=False)
-
-
-def _count() -> Mapped[int]:
-    return mapped_column(BigInteger, default=0)
 
 
 class Boot(Base):
     """One run of a proxy process. Once `closed`, its counts are final and nothing of it can end any more."""
 
     __tablename__ = "boot"
-    boot: Mapped[str] = _key()
+    boot: Mapped[str] = key_column()
     node: Mapped[str] = mapped_column(SafeText)
     closed: Mapped[int] = mapped_column(Integer, default=0)
     closed_at: Mapped[float | None] = mapped_column(Float(53))
@@ -61,10 +37,10 @@ class Opening(Base):
 
     __tablename__ = "opening"
     __table_args__ = (Index(None, "route"), CLUSTERED)
-    boot: Mapped[str] = _key()
-    route: Mapped[str] = _route()
-    slot: Mapped[int] = _number()
-    count: Mapped[int] = _count()
+    boot: Mapped[str] = key_column()
+    route: Mapped[str] = route_column()
+    slot: Mapped[int] = number_column()
+    count: Mapped[int] = count_column()
 
 
 class End(Base):
@@ -72,70 +48,19 @@ class End(Base):
 
     __tablename__ = "ledger_end"
     __table_args__ = (Index(None, "route"), CLUSTERED)
-    boot: Mapped[str] = _key()
-    route: Mapped[str] = _route()
-    ending: Mapped[str] = _key()
-    reason: Mapped[str] = _key()
-    count: Mapped[int] = _count()
+    boot: Mapped[str] = key_column()
+    route: Mapped[str] = route_column()
+    ending: Mapped[str] = key_column()
+    reason: Mapped[str] = key_column()
+    count: Mapped[int] = count_column()
 
 
 class Writer(Base):
     """The number of the last batch of each writer that names its batches: the same batch twice changes nothing."""
 
     __tablename__ = "writer"
-    name: Mapped[str] = _key()
+    name: Mapped[str] = key_column()
     last: Mapped[int] = mapped_column(BigInteger)
-
-
-class Epoch(Base):
-    """A route's evidence in one epoch. n and k count closed units; windows that ended by `closed_until` take no more good units.
-
-    `restarts` counts the attempts of this epoch that a roll-back ended; n and k began anew each time.
-    """
-
-    __tablename__ = "evidence"
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    first_seen: Mapped[float] = mapped_column(Float(53))
-    last_seen: Mapped[float] = mapped_column(Float(53))
-    n: Mapped[int] = _count()
-    k: Mapped[int] = _count()
-    first_unit_at: Mapped[float | None] = mapped_column(Float(53))
-    last_unit_at: Mapped[float | None] = mapped_column(Float(53))
-    closed_until: Mapped[float] = mapped_column(Float(53), default=0.0)
-    incident_base: Mapped[int] = _count()
-    restarts: Mapped[int] = _count()
-
-
-class Window(Base):
-    """A window of a (route, epoch) whose units are open. `units` is at most a tenth more than there are: `counted` at the last count,
-    and one for each row written since. Of a window that was full, units of `below` and higher ranks stay out."""
-
-    __tablename__ = "evidence_window"
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    ends_at: Mapped[float] = mapped_column(Float(53), primary_key=True)
-    closes_at: Mapped[float] = mapped_column(Float(53), index=True)
-    units: Mapped[int] = _count()
-    counted: Mapped[int] = _count()
-    below: Mapped[int | None] = mapped_column(BigInteger)
-
-
-class OpenUnit(Base):
-    """An evidence unit whose window is open: the worst verdict so far. `rank` is a hash of the key, by which surplus is dropped.
-
-    `bad` is 0 or 1, or 2 for the mark of a late unit that was counted already (store.late_units).
-    """
-
-    __tablename__ = "evidence_unit"
-    __table_args__ = CLUSTERED
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    ends_at: Mapped[float] = mapped_column(Float(53), primary_key=True)
-    rank: Mapped[int] = _number()
-    unit: Mapped[str] = _key()
-    bad: Mapped[int] = mapped_column(Integer)
-    at: Mapped[float] = mapped_column(Float(53))
 
 
 class Tally(Base):
@@ -147,23 +72,12 @@ class Tally(Base):
 
     __tablename__ = "tally"
     __table_args__ = CLUSTERED
-    route: Mapped[str] = _route()
-    span: Mapped[int] = _number()
-    start: Mapped[int] = _number()
-    epoch: Mapped[str] = _key()
-    verdict: Mapped[str] = _key()
-    count: Mapped[int] = _count()
-
-
-class VerdictTotal(Base):
-    """Verdicts per route and epoch, for the gate."""
-
-    __tablename__ = "verdict_total"
-    __table_args__ = CLUSTERED
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    verdict: Mapped[str] = _key()
-    count: Mapped[int] = _count()
+    route: Mapped[str] = route_column()
+    span: Mapped[int] = number_column()
+    start: Mapped[int] = number_column()
+    epoch: Mapped[str] = key_column()
+    verdict: Mapped[str] = key_column()
+    count: Mapped[int] = count_column()
 
 
 class LatencyBucket(Base):
@@ -171,42 +85,29 @@ class LatencyBucket(Base):
 
     __tablename__ = "latency"
     __table_args__ = CLUSTERED
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    side: Mapped[str] = _key()
-    bucket: Mapped[int] = _number()
-    count: Mapped[int] = _count()
-
-
-class LatencyPair(Base):
-    """Discordant pairs under thresholds that the first writer froze; counts under other thresholds are not mixed in."""
-
-    __tablename__ = "latency_pair"
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    tau: Mapped[str] = _key()
-    threshold_ms: Mapped[float] = mapped_column(Float(53))
-    bound_ms: Mapped[float] = mapped_column(Float(53))
-    primary_slow_only: Mapped[int] = _count()
-    candidate_slow_only: Mapped[int] = _count()
+    route: Mapped[str] = route_column()
+    epoch: Mapped[str] = key_column()
+    side: Mapped[str] = key_column()
+    bucket: Mapped[int] = number_column()
+    count: Mapped[int] = count_column()
 
 
 class RuleUse(Base):
     """What one version of a rule, preset or `drop_query` did on one route (differ.rule_use.RuleTally). `count`: responses."""
 
     __tablename__ = "rule_use"
-    rule: Mapped[str] = _key()
-    version: Mapped[str] = _key()
-    route: Mapped[str] = _route()
-    count: Mapped[int] = _count()
-    differences: Mapped[int] = _count()
+    rule: Mapped[str] = key_column()
+    version: Mapped[str] = key_column()
+    route: Mapped[str] = route_column()
+    count: Mapped[int] = count_column()
+    differences: Mapped[int] = count_column()
     first_at: Mapped[float | None] = mapped_column(Float(53))
     last_at: Mapped[float | None] = mapped_column(Float(53))
-    matched: Mapped[int] = _count()
-    sampled: Mapped[int] = _count()
-    alone: Mapped[int] = _count()
-    needed: Mapped[int] = _count()
-    covered: Mapped[int] = _count()
+    matched: Mapped[int] = count_column()
+    sampled: Mapped[int] = count_column()
+    alone: Mapped[int] = count_column()
+    needed: Mapped[int] = count_column()
+    covered: Mapped[int] = count_column()
 
 
 class RuleDay(Base):
@@ -214,11 +115,11 @@ class RuleDay(Base):
 
     __tablename__ = "rule_day"
     __table_args__ = CLUSTERED
-    rule: Mapped[str] = _key()
-    version: Mapped[str] = _key()
-    route: Mapped[str] = _route()
-    day: Mapped[int] = _number()
-    count: Mapped[int] = _count()
+    rule: Mapped[str] = key_column()
+    version: Mapped[str] = key_column()
+    route: Mapped[str] = route_column()
+    day: Mapped[int] = number_column()
+    count: Mapped[int] = count_column()
 
 
 class JudgedDay(Base):
@@ -226,18 +127,18 @@ class JudgedDay(Base):
 
     __tablename__ = "judged_day"
     __table_args__ = CLUSTERED
-    route: Mapped[str] = _route()
-    status: Mapped[int] = _number()
-    media: Mapped[str] = _key()
-    day: Mapped[int] = _number()
-    count: Mapped[int] = _count()
+    route: Mapped[str] = route_column()
+    status: Mapped[int] = number_column()
+    media: Mapped[str] = key_column()
+    day: Mapped[int] = number_column()
+    count: Mapped[int] = count_column()
 
 
 class RulePlace(Base):
     """Where a version of a rule hid something in the sample, up to a bound. `id` is a hash of everything but the count."""
 
     __tablename__ = "rule_place"
-    id: Mapped[str] = _key()
+    id: Mapped[str] = key_column()
     rule: Mapped[str] = mapped_column(KeyText(), index=True)
     version: Mapped[str] = mapped_column(KeyText())
     route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES))
@@ -245,15 +146,15 @@ class RulePlace(Base):
     path: Mapped[str] = mapped_column(SafeText)
     kind: Mapped[str] = mapped_column(SafeText)
     note: Mapped[str] = mapped_column(SafeText)
-    count: Mapped[int] = _count()
+    count: Mapped[int] = count_column()
 
 
 class RuleLoaded(Base):
     """The versions of rules that shadows had loaded, and from when to when."""
 
     __tablename__ = "rule_loaded"
-    rule: Mapped[str] = _key()
-    version: Mapped[str] = _key()
+    rule: Mapped[str] = key_column()
+    version: Mapped[str] = key_column()
     first_at: Mapped[float] = mapped_column(Float(53))
     last_at: Mapped[float] = mapped_column(Float(53))
 
@@ -262,14 +163,14 @@ class Cluster(Base):
     """All differences with one atom. `id` is the atom's own hash."""
 
     __tablename__ = "cluster"
-    id: Mapped[str] = _key()
+    id: Mapped[str] = key_column()
     route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES), index=True)
     statuses: Mapped[str] = mapped_column(SafeText)
     aspect: Mapped[str] = mapped_column(SafeText)
     path: Mapped[str] = mapped_column(SafeText)
     kind: Mapped[str] = mapped_column(SafeText)
     types: Mapped[str] = mapped_column(SafeText)
-    count: Mapped[int] = _count()
+    count: Mapped[int] = count_column()
     first_seen: Mapped[float] = mapped_column(Float(53))
     last_seen: Mapped[float] = mapped_column(Float(53), index=True)
     detail: Mapped[str] = mapped_column(SafeText, default="")
@@ -280,14 +181,14 @@ class ClusterClient(Base):
 
     __tablename__ = "cluster_client"
     cluster_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("cluster.id", ondelete="CASCADE"), primary_key=True)
-    client: Mapped[str] = _key()
+    client: Mapped[str] = key_column()
 
 
 class StoredExample(Base):
     """A redacted exchange: compressed, with a digest of what was compressed. Large bodies lie in `body`, `size` counts them too."""
 
     __tablename__ = "example"
-    id: Mapped[str] = _key()
+    id: Mapped[str] = key_column()
     route: Mapped[str] = mapped_column(KeyText(ROUTE_BYTES))
     at: Mapped[float] = mapped_column(Float(53), index=True)
     client: Mapped[str] = mapped_column(KeyText(), index=True)
@@ -300,7 +201,7 @@ class Body(Base):
     """A redacted body of examples, compressed, once however many examples have it. `digest` is that of the body itself."""
 
     __tablename__ = "body"
-    digest: Mapped[str] = _key()
+    digest: Mapped[str] = key_column()
     blob: Mapped[bytes] = mapped_column(LargeBinary)
 
 
@@ -326,9 +227,9 @@ class RuleExample(Base):
     """The examples of what a version of a rule hides on a route: those of the lowest ranks."""
 
     __tablename__ = "rule_example"
-    rule: Mapped[str] = _key()
-    version: Mapped[str] = _key()
-    route: Mapped[str] = _route()
+    rule: Mapped[str] = key_column()
+    version: Mapped[str] = key_column()
+    route: Mapped[str] = route_column()
     example_id: Mapped[str] = mapped_column(KeyText(), ForeignKey("example.id", ondelete="CASCADE"), primary_key=True)
     rank: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[float] = mapped_column(Float(53))
@@ -339,7 +240,7 @@ class DataNode(Base):
     """A node of a route's bodies whose names are data (differ.key_names): its clusters are one."""
 
     __tablename__ = "data_node"
-    route: Mapped[str] = _route()
+    route: Mapped[str] = route_column()
     node: Mapped[str] = mapped_column(KeyText(600), primary_key=True)
 
 
@@ -347,7 +248,7 @@ class ClusterAlias(Base):
     """Under which id a cluster goes on that was merged into another one: links to the old id stay good."""
 
     __tablename__ = "cluster_alias"
-    id: Mapped[str] = _key()
+    id: Mapped[str] = key_column()
     cluster_id: Mapped[str] = mapped_column(KeyText(), index=True)
 
 
@@ -355,7 +256,7 @@ class Standing(Base):
     """Where a route stands, as JSON of its RouteStanding."""
 
     __tablename__ = "standing"
-    route: Mapped[str] = _route()
+    route: Mapped[str] = route_column()
     document: Mapped[str] = mapped_column(SafeText)
 
 
@@ -363,7 +264,7 @@ class SignedDecision(Base):
     """The last decision of each route as the proxies take it, signed."""
 
     __tablename__ = "decision"
-    route: Mapped[str] = _route()
+    route: Mapped[str] = route_column()
     seq: Mapped[int] = mapped_column(BigInteger)
     document: Mapped[str] = mapped_column(SafeText)
 
@@ -372,9 +273,9 @@ class Approval(Base):
     """One person's approval of a route's promotion, for one epoch."""
 
     __tablename__ = "approval"
-    route: Mapped[str] = _route()
-    epoch: Mapped[str] = _key()
-    actor: Mapped[str] = _key()
+    route: Mapped[str] = route_column()
+    epoch: Mapped[str] = key_column()
+    actor: Mapped[str] = key_column()
     at: Mapped[float] = mapped_column(Float(53))
     reason: Mapped[str] = mapped_column(SafeText)
 
@@ -383,7 +284,7 @@ class AuditLink(Base):
     """The audit chain: each hash covers the one before it."""
 
     __tablename__ = "audit"
-    seq: Mapped[int] = _number()
+    seq: Mapped[int] = number_column()
     at: Mapped[float] = mapped_column(Float(53))
     actor: Mapped[str] = mapped_column(SafeText)
     action: Mapped[str] = mapped_column(SafeText)

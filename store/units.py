@@ -18,7 +18,9 @@ from typing import Any
 from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gate.shares import UnitLimits
 from store.epochs import Pair
+from store.folding import fold_units
 from store.late_units import COUNTED, Unit, count_late
 from store.records import Ended
 from store.schema import Epoch, OpenUnit, Window
@@ -103,7 +105,7 @@ async def write_units(
     await _count_grown(connection, added, max_open)
 
 
-async def close_units(connection: AsyncConnection, now: float, max_open: int) -> tuple[int, bool]:
+async def close_units(connection: AsyncConnection, now: float, limits: UnitLimits) -> tuple[int, bool]:
     """Folds units whose window is over at `now`, of routes without traffic too, oldest windows first: how many, and whether all."""
     folded = 0
     due = await connection.execute(
@@ -123,37 +125,36 @@ async def close_units(connection: AsyncConnection, now: float, max_open: int) ->
     for pair in sorted({window[:2] for window in chosen}):
         await connection.execute(select(Epoch.n).where(Epoch.route == pair[0], Epoch.epoch == pair[1]).with_for_update())
     for window in sorted(chosen):
-        folded += await _fold(connection, window, now, max_open)
+        folded += await _fold(connection, window, now, limits)
     return folded, not left and len(chosen) < FOLD_ROWS
 
 
-async def _fold(connection: AsyncConnection, window: WindowKey, now: float, max_open: int) -> int:
-    """Folds one window, whose evidence row is held; how many units it had."""
+async def _fold(connection: AsyncConnection, window: WindowKey, now: float, limits: UnitLimits) -> int:
+    """Folds one window, whose evidence row is held; how many of its units count."""
     route, epoch, ends_at = window
     this = (Window.route == route, Window.epoch == epoch, Window.ends_at == ends_at)
     if (await connection.scalar(select(Window.closes_at).where(*this)) or now + 1) > now:
         return 0  # another process was quicker, or a longer one of its windows is open
     inside = (OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.ends_at == ends_at)
     await connection.execute(delete(OpenUnit).where(*inside, OpenUnit.bad == COUNTED))
-    kept = select(OpenUnit.bad, OpenUnit.at).where(*inside).order_by(OpenUnit.rank, OpenUnit.unit).limit(max_open).subquery()
-    units, bad, first, last = (
-        await connection.execute(select(func.count(), func.sum(kept.c.bad), func.min(kept.c.at), func.max(kept.c.at)))
-    ).one()
-    if units:
+    before = await connection.scalar(select(Epoch.n).where(Epoch.route == route, Epoch.epoch == epoch))
+    kept = await fold_units(connection, window, limits, int(before or 0))
+    if kept:
+        first, last = min(unit.at for unit in kept), max(unit.at for unit in kept)
         await connection.execute(
             update(Epoch)
             .where(Epoch.route == route, Epoch.epoch == epoch)
             .values(
-                n=Epoch.n + int(units),
-                k=Epoch.k + int(bad),
+                n=Epoch.n + len(kept),
+                k=Epoch.k + sum(unit.bad for unit in kept),
                 first_unit_at=case((Epoch.first_unit_at < first, Epoch.first_unit_at), else_=first),
                 last_unit_at=case((Epoch.last_unit_at > last, Epoch.last_unit_at), else_=last),
                 closed_until=case((Epoch.closed_until > ends_at, Epoch.closed_until), else_=ends_at),
             )
         )
-        await connection.execute(delete(OpenUnit).where(*inside))
+    await connection.execute(delete(OpenUnit).where(*inside))
     await connection.execute(delete(Window).where(*this))
-    return int(units)
+    return len(kept)
 
 
 async def _thresholds(connection: AsyncConnection, windows: Collection[WindowKey]) -> dict[WindowKey, int]:

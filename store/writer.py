@@ -13,6 +13,7 @@ from dataclasses import replace
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gate.shares import UnitLimits
 from store.accounts import lock_boots, write_ends, write_openings
 from store.closed_books import close_boot
 from store.clusters import MAX_CLIENTS, write_clusters
@@ -22,6 +23,7 @@ from store.examples import hold_examples, write_examples
 from store.records import Batch, Ended, Example, RuleSample
 from store.rule_uses import write_rule_examples, write_rule_uses
 from store.schema import Writer
+from store.shapes import write_shapes, write_traffic
 from store.tallies import write_latency_pairs, write_tallies
 from store.units import write_units
 from store.upsert import upsert
@@ -34,9 +36,7 @@ Offers = Mapping[str, Sequence[Example]]
 """Examples by the id of the cluster that they are offered to."""
 
 
-async def write_counts(
-    connection: AsyncConnection, batch: Batch, keep: int, max_open_units: int, token: Token | None
-) -> Offers:
+async def write_counts(connection: AsyncConnection, batch: Batch, keep: int, limits: UnitLimits, token: Token | None) -> Offers:
     """Counts everything of the batch. Exchanges of closed boots were counted as lost already and change nothing any more.
 
     Returns the examples that should be kept; none where this batch was written before.
@@ -52,9 +52,11 @@ async def write_counts(
     fresh = [opening for opening in batch.openings if opening.boot not in closed]
     await write_openings(connection, fresh)
     await write_tallies(connection, ended)
+    await write_traffic(connection, ended)
+    await write_shapes(connection, ended, limits.max_shapes)
     await write_rule_uses(connection, ended, batch.samples)
     await write_latency_pairs(connection, batch.latency)
-    await write_units(connection, ended, closed_until, max_open_units)
+    await write_units(connection, ended, closed_until, limits.max_open)
     await write_data_nodes(connection, batch.data_nodes, keep, MAX_CLIENTS)
     offers = await write_clusters(connection, ended, batch.findings)
     for opening in sorted((opening for opening in fresh if opening.closed), key=lambda opening: opening.boot):

@@ -54,7 +54,7 @@ def config(folder: Path) -> tuple[str, str]:
 
 def test_prune_takes_what_is_older_than_the_retention_and_shows_how_far_it_is(kept: Path, run: Any) -> None:
     code, out, err = run("store", "prune", *config(kept))
-    assert (code, out) == (0, "5 rows deleted\n")  # a minute, its hour and its day, an example, a cluster
+    assert (code, out) == (0, "6 rows deleted\n")  # a minute, its hour and its day, an hour of traffic, an example, a cluster
     assert "old examples" in err
     assert run("show", "old", *config(kept))[0] == 2
     assert run("show", "new", *config(kept))[0] == 0

@@ -135,7 +135,7 @@ def test_a_promotion_without_a_name_is_not_done(filled: Any) -> None:
 def test_a_promotion_of_a_route_that_moved_on_is_not_done(filled: Any) -> None:
     from dashboard.controls import NotDone, request
     from dashboard.session import current_policy, current_settings, opened
-    from gate.policy import policy_for
+    from gate.overrides import policy_for
     from settings.load import load_settings
 
     configured = load_settings(filled.config)

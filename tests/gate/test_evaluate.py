@@ -10,15 +10,25 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gate.evaluate import evaluate
-from gate.facts import Evidence, GateVerdict, Guard, LatencyEvidence, RouteStanding, State
-from gate.policy import DAY_S, HOUR_S, Policy, policy_for
+from gate.facts import Coverage, Evidence, GateVerdict, Guard, LatencyEvidence, RouteStanding, ShapeEvidence, State
+from gate.overrides import policy_for
+from gate.policy import DAY_S, HOUR_S, Policy
 
 ROUTE = "GET /api/items/{id}"
 NOW = 1_800_000_000.0
-DEFAULT = policy_for("default", 0.999, 0.05, {"coverage": {"required": False}})
+DEFAULT = policy_for("default", 0.999, 0.05, {})
 DEMO = policy_for("demo", 0.999, 0.05, {})
 LATENCY = tuple(LatencyEvidence(m.tau, 20.0, m.bound_ms(20.0), 60, 10) for m in DEFAULT.latency)
 
+COVERED = Coverage(
+    60_000,
+    (1, 2, 90),
+    (
+        ShapeEvidence("a", 50_000, 18_000, 1, 2, "2xx unknown client"),
+        ShapeEvidence("b", 9_500, 1_700, 0, 2, "2xx ?page unknown client"),
+        ShapeEvidence("c", 500, 300, 0, 4, "4xx unknown client"),
+    ),
+)
 GOOD = Evidence(
     route=ROUTE,
     epoch="e1",
@@ -33,6 +43,10 @@ GOOD = Evidence(
     latency=LATENCY,
     latency_samples=50_000,
     approvals=("anna", "ben"),
+    coverage=COVERED,
+    week_share=0.97,
+    top_client=400,
+    top_request=1_000,
 )
 SHADOW = RouteStanding(ROUTE, since=NOW - 9 * DAY_S)
 CANARY = replace(SHADOW, state=State.CANARY, step=1, weight_bp=100, epoch="e1", since=NOW - 2 * HOUR_S)
@@ -228,24 +242,32 @@ def test_old_evidence_is_shown_and_does_not_block() -> None:
 
 @pytest.mark.parametrize("profile", ["default", "strict"])
 def test_coverage_blocks_until_it_is_waived(profile: str) -> None:
-    """This release does not measure it: the guard says so and names the setting that makes it non-blocking."""
-    guard = guard_of(judged(policy=policy_for(profile, 0.999, 0.05, {})), "coverage")
-
-    assert (guard.holds, guard.blocking) == (None, True)
-    assert "not measured yet" in guard.missing
-    assert "[gate.coverage] required = false" in guard.missing
-    assert not guard_of(judged(), "coverage").blocking
+    """All three of its guards; `[gate.coverage] required = false` makes them show only."""
+    waived = policy_for(profile, 0.999, 0.05, {"coverage": {"required": False}})
+    for name in ("coverage unseen", "coverage shapes", "coverage status"):
+        guard = guard_of(judged(policy=policy_for(profile, 0.999, 0.05, {}), coverage=Coverage()), name)
+        assert (guard.holds, guard.blocking) == (None, True)
+        assert not guard_of(judged(policy=waived, coverage=Coverage()), name).blocking
 
 
 def test_the_demo_profile_passes_on_71_clean_units() -> None:
     """Latency and coverage are shown and block nothing; 70 units are not enough."""
-    demo = {"first_unit_at": NOW - 30, "last_unit_at": NOW - 2, "k": 0, "candidate_errors": 0, "latency": (), "approvals": ()}
+    demo = {
+        "first_unit_at": NOW - 30,
+        "last_unit_at": NOW - 2,
+        "k": 0,
+        "candidate_errors": 0,
+        "latency": (),
+        "approvals": (),
+        "coverage": Coverage(),
+        "week_share": None,
+    }
     clean = {"verdicts": {"match": 71}, "attempt": 3, **demo}
     verdict = judged(policy=DEMO, n=71, **clean)
 
     assert verdict.verdict == "pass"
     assert not guard_of(verdict, "latency p95").blocking
-    assert not guard_of(verdict, "coverage").blocking
+    assert not guard_of(verdict, "coverage unseen").blocking
     assert judged(policy=DEMO, n=70, **clean).verdict == "undecided"
     assert judged(policy=DEMO, n=71, **{**clean, "first_unit_at": NOW - 21}).verdict == "undecided"
 

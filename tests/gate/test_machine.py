@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gate.facts import GateVerdict, Guard, RouteStanding, State
 from gate.machine import ACTIONS, TABLE, Refused, transition
-from gate.policy import DAY_S, HOUR_S, policy_for
+from gate.overrides import policy_for
+from gate.policy import DAY_S, HOUR_S
 
 ROUTE = "GET /a"
 NOW = 1_000_000.0

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.policy import DAY_S, HOUR_S, policy_for
+from gate.overrides import policy_for
+from gate.policy import DAY_S, HOUR_S
 from settings.model import Gate
 
 DEFAULT = policy_for("default", 0.999, 0.05, {})

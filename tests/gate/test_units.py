@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.epoch import epoch_of
-from gate.units import canonical_request, is_closed, kept_open, shape_of, unit_key, unit_of, unit_outcome, window_of
+from gate.shapes import shape_of
+from gate.units import canonical_request, is_closed, kept_open, unit_key, unit_of, unit_outcome, unit_parts, window_of
 from traffic.message import Request
 
 outcome = st.sampled_from(
@@ -59,12 +60,23 @@ def test_a_unit_belongs_to_one_client_shape_and_request() -> None:
     assert len(keys) == 5
 
 
+def test_a_units_key_tells_its_client_request_and_shape_apart() -> None:
+    one, other = (unit_parts(unit_key("0123456789abcdef", client, "r")) for client in ("c", "d"))
+
+    assert one[1:] == other[1:]
+    assert (one[0] != other[0], one[2]) == (True, "0123456789abcdef")
+
+
+def test_a_key_of_an_earlier_release_is_a_client_and_a_request_of_its_own() -> None:
+    assert unit_parts("ab" * 16) == ("ab" * 16, "ab" * 16, "")
+
+
 def test_shapes_know_names_and_types_but_no_values() -> None:
     """Another value is the same shape; another name, type, status class, client kind or repetition is not."""
 
     def shape(target: bytes, status: int = 200, body: bytes = b"", headers: tuple[tuple[bytes, bytes], ...] = ()) -> str:
         json = ((b"Content-Type", b"application/json"),) if body else ()
-        return shape_of(Request("POST", target, json + headers, body), "POST /a", status)
+        return shape_of(Request("POST", target, json + headers, body), "POST /a", status).digest
 
     assert shape(b"/a?x=1") == shape(b"/a?x=2")
     assert shape(b"/a", 200) == shape(b"/a", 204)
@@ -85,7 +97,10 @@ def test_hostile_bodies_have_a_shape(body: bytes) -> None:
     """Nesting, broken text and huge numbers raise nothing."""
     request = Request("POST", b"/a?\xff=%zz&&=", ((b"content-type", b"application/json"),), body)
 
-    assert len(unit_of(request, "POST /a", None, "c")) == 32
+    shape = shape_of(request, "POST /a", None)
+
+    assert unit_parts(unit_of(request, shape.digest, "c"))[2] == shape.digest
+    assert len(shape.text) <= 200
 
 
 def test_windows_close_at_their_end() -> None:

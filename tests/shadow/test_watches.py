@@ -10,7 +10,8 @@ import pytest
 from differ.facts import Atom, Difference, Judgement
 from differ.samples import rank
 from gate.facts import Evidence, LatencyEvidence
-from gate.policy import Policy, policy_for
+from gate.overrides import policy_for
+from gate.policy import Policy
 from shadow.builds import Builds
 from shadow.comparison import Compared
 from shadow.current_epochs import CurrentEpochs

@@ -11,7 +11,7 @@ import pytest
 from gate.decision import verify
 from gate.facts import RouteStanding, State
 from gate.machine import Refused
-from gate.policy import policy_for
+from gate.overrides import policy_for
 from store.cutover import act, renew_leases
 from store.database import open_store
 from store.records import Batch

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, select
 
+from gate.shares import UnitLimits
 from store import units as units_module
 from store.database import open_store
 from store.records import Batch
@@ -151,7 +152,7 @@ def test_of_too_many_units_those_with_the_lowest_hash_stay_whatever_their_verdic
     lowest = sorted(names, key=rank_of)[:10]
 
     async def scenario(order):
-        store = open_store(url, max_open_units=10)
+        store = open_store(url, UnitLimits(10, 1.0, 1.0))
         try:
             await store.upgrade()
             for name in order:
@@ -172,7 +173,7 @@ def test_surplus_does_not_pile_up_and_what_is_counted_is_as_if_all_had_been_kept
     lowest = sorted(names, key=rank_of)[:100]
 
     async def scenario():
-        store = open_store(url, max_open_units=100)
+        store = open_store(url, UnitLimits(100, 1.0, 1.0))
         rows = []
         try:
             await store.upgrade()

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from store.database import MAX_OPEN_UNITS, Store
+from gate.shares import UnitLimits
+from store.database import Store
 
 ROOT = Path(__file__).resolve().parents[3]
 PER_BATCH = 20
@@ -130,8 +131,8 @@ async def batches_in(store: Store) -> int:
         "units": sum(row.evidence.open_units + row.evidence.n for row in rows),
         "clusters": max((row.count for row in clusters), default=0),
     }
-    if counts["ends"] > MAX_OPEN_UNITS:
-        assert counts.pop("units") >= MAX_OPEN_UNITS  # of more of one window the store keeps so many
+    if counts["ends"] > UnitLimits().max_open:
+        assert counts.pop("units") >= UnitLimits().max_open  # of more of one window the store keeps so many
     assert len(set(counts.values())) == 1, counts
     assert await store.check() == []
     (number,) = set(counts.values())

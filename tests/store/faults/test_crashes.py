@@ -8,6 +8,7 @@ import time
 import pytest
 from store_writers import Writers, batches_in
 
+from gate.shares import UnitLimits
 from store.database import Store
 from store.records import Batch
 from store.writer import write_counts
@@ -61,7 +62,7 @@ def test_a_crash_between_the_counts_and_the_examples_costs_examples_only(in_stor
     async def scenario(store: Store) -> None:
         batch = Batch((mismatch("x1"), mismatch("x2")))
         async with store.writing() as connection:
-            await write_counts(connection, batch, 5, 100, ("w", 1))
+            await write_counts(connection, batch, 5, UnitLimits(), ("w", 1))
         # Here it dies. The next one does not know how far it came.
         await store.write(batch, 5, ("w", 1))
         (cluster,) = await store.clusters()

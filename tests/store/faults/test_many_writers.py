@@ -13,7 +13,8 @@ import pytest
 from store_server import Server
 from store_writers import PER_BATCH, Writers, batches_in
 
-from store.database import MAX_OPEN_UNITS, Store, open_store
+from gate.shares import UnitLimits
+from store.database import Store, open_store
 from store.tasks import spawn
 from tests.upgraded_store import nothing, with_store
 
@@ -79,7 +80,7 @@ async def folded(store: Store) -> dict[str, tuple[int, int]]:
 def units_of(batches: int) -> tuple[int, int]:
     """How many units a route must have: half of every batch's ends, each of its own, in windows of an hour that keep so many."""
     windows = Counter(number // WINDOW_S for number in range(batches))
-    n = sum(min(count * PROCESSES * PER_BATCH // 2, MAX_OPEN_UNITS) for count in windows.values())
+    n = sum(min(count * PROCESSES * PER_BATCH // 2, UnitLimits().max_open) for count in windows.values())
     return n, n
 
 
