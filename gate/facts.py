@@ -42,6 +42,15 @@ class ShapeEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedWindow:
+    """A closed window's units in which clients were served by the candidate. `start` is when the first of them was seen."""
+
+    start: float
+    n: int
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What is known of a route's kinds of requests, over all epochs but for the units of each."""
 
@@ -77,6 +86,8 @@ class Evidence:
     coverage: Coverage = Coverage()
     week_share: float | None = None
     """Share of the week's traffic, by hour of the week, in hours that have units in this epoch."""
+    served: tuple[ServedWindow, ...] = ()
+    """What was compared where the candidate served, oldest first: the evidence of canary steps."""
     top_client: int = 0
     """Units that the most frequent client can have at most, of n."""
     top_request: int = 0

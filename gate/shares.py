@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 FLOOR = 1
+_DIRECTLY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Unit:
     shape: str
     bad: bool
     at: float
+    served: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,33 @@ def capacity_for(share: float) -> int:
 def kept_units(
     units: Iterable[Unit], before: int, clients: Frequent, requests: Frequent, client_share: float, request_share: float
 ) -> list[Unit]:
-    """Those of a closing window's units that count, in the order of their ranks. `before` units count in the epoch already."""
-    ordered = sorted(units, key=lambda unit: (unit.rank, unit.client, unit.request))
-    kept = ordered
-    # What is dropped makes the whole smaller, and with it the shares: until nothing changes, which is soon, and at most so often.
-    for _ in range(20):
-        total = before + len(kept)
-        found = _within(ordered, (clients, int(client_share * total)), (requests, int(request_share * total)))
-        if len(found) == len(kept):
+    """Those of a closing window's units that count, in the order of their ranks. `before` units count in the epoch already.
+
+    Afterwards no client and no request can have more than its share of the epoch's units, but for FLOOR of this window: what `clients`
+    and `requests` may have missed of it counts, too. Neither the verdicts nor the order of `units` matter.
+    """
+    ordered = sorted(units, key=lambda unit: (unit.rank, unit.client, unit.request, unit.shape))
+
+    def within(taken: int) -> list[Unit]:
+        total = before + taken
+        return _within(ordered, (clients, int(client_share * total)), (requests, int(request_share * total)))
+
+    # What is dropped makes the whole smaller, and with it the shares. A number of units is right that leaves at least itself.
+    most = len(ordered)
+    for _ in range(_DIRECTLY):
+        found = within(most)
+        if len(found) >= most:
             return found
-        kept = found
-    return kept
+        most = len(found)
+    # Going down like that takes long where a share is large; halving does not.
+    right, wrong = 0, most + 1
+    while wrong - right > 1:
+        middle = (right + wrong) // 2
+        if len(within(middle)) >= middle:
+            right = middle
+        else:
+            wrong = middle
+    return within(right)
 
 
 def _within(ordered: Sequence[Unit], client: tuple[Frequent, int], request: tuple[Frequent, int]) -> list[Unit]:
@@ -98,4 +116,4 @@ def _within(ordered: Sequence[Unit], client: tuple[Frequent, int], request: tupl
 
 def _may(key: str, here: Mapping[str, int], known: Frequent, most: int) -> bool:
     count = here.get(key, 0)
-    return count < FLOOR or known.counts.get(key, 0) + count < most
+    return count < FLOOR or known.counts.get(key, 0) + known.missed + count < most

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from gate.facts import Evidence, Guard, RouteStanding, State
+from gate.guards import is_count
+from gate.parity import clean_needed, parity_verdict
 from gate.policy import Policy
 from gate.steps import dwell_of, next_stop
-from gate.wording import count_text, duration_text
+from gate.wording import count_text, duration_text, percent_text
 from traffic.route import UNROUTED
 
+STEP_ALPHA = 0.05
 _ARRIVED = frozenset({State.CUTOVER, State.RETIRED})
 
 
@@ -58,14 +61,28 @@ def dwell(evidence: Evidence, standing: RouteStanding, policy: Policy, now: floa
 
 
 def step(evidence: Evidence, standing: RouteStanding, policy: Policy, now: float) -> Guard:
-    """In a canary, something was compared since the step began."""
-    threshold = "units closed since this step began"
+    """In a canary, the clients that the candidate served since this step began show enough by themselves.
+
+    They were compared with the primary's answer to the copy, so that this is the rehearsal of the reverse shadow as well.
+    """
+    q0 = 1.0 - policy.step_p0
+    threshold = f"of >= {count_text(policy.step_clean, 'unit')} served in this step < {percent_text(q0)} mismatched"
     if standing.state is not State.CANARY:
         return Guard("step", True, "not in a canary", threshold)
-    last = evidence.last_unit_at
-    if evidence.n and last is not None and last > standing.since:
-        return Guard("step", True, f"the last {duration_text(last - standing.since)} after its start", threshold)
-    return Guard("step", None, "none", threshold, "nothing has been compared since this step began")
+    windows = [window for window in evidence.served if window.start >= standing.since]
+    if not all(is_count(window.n) and is_count(window.k) and window.k <= window.n for window in windows):
+        return Guard("step", None, "unknown", threshold, "the counts of served clients contradict themselves")
+    n, k = sum(window.n for window in windows), sum(window.k for window in windows)
+    figure = f"{k:,} of {count_text(n, 'unit')} mismatched"
+    verdict = parity_verdict(k, n, policy.step_p0, STEP_ALPHA)
+    if verdict == "fail":
+        return Guard("step", False, figure, threshold, "the candidate's clients got too many other answers: roll back")
+    if verdict == "pass" and n >= policy.step_clean:
+        return Guard("step", True, figure, threshold)
+    more = max(policy.step_clean - n, clean_needed(k, n, policy.step_p0, STEP_ALPHA))
+    return Guard(
+        "step", None, figure, threshold, f"{count_text(more, 'more clean unit')} of clients that the candidate serves needed"
+    )
 
 
 def approvals(evidence: Evidence, standing: RouteStanding, policy: Policy, now: float) -> Guard:

@@ -21,7 +21,7 @@ from shadow.comparison import Compared
 from shadow.modes import Modes
 from shadow.redaction import DifferenceRedactor, redacted_answer
 from store.records import DifferenceText, Ended, Example
-from traffic.message import Exchange, Failure, Response, header_values
+from traffic.message import Exchange, Failure, Response, Side, header_values
 from traffic.outcome import Ending, Lost, Skipped, Verdict
 from traffic.redact import Redactor
 
@@ -170,6 +170,7 @@ class Endings:
             judged=self._judged(made),
             suppressed=self._suppressed(judgement),
             shape=self._shape(shape),
+            served=exchange.live_side is Side.CANDIDATE,
         )
         return ended, wanted
 

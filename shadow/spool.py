@@ -111,7 +111,16 @@ def _key(ended: Ended) -> _Key:
     window = ended.at // ended.window_s if ended.window_s > 0 else 0.0
     atoms = tuple(text.atom for text in ended.differences)
     common = (ended.boot, ended.route, ended.epoch, ended.ending, ended.reason, ended.at // MINUTE_S, ended.window_s, window)
-    return (*common, ended.judged, ended.tolerated, ended.suppressed, ended.shape, atoms, ended.client if atoms else "")
+    return (
+        *common,
+        ended.judged,
+        ended.tolerated,
+        ended.suppressed,
+        ended.shape,
+        ended.served,
+        atoms,
+        ended.client if atoms else "",
+    )
 
 
 def _ends_of(group: _Group) -> Iterator[Ended]:

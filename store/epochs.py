@@ -18,6 +18,7 @@ from store.schema import (
     LatencyBucket,
     LatencyPair,
     OpenUnit,
+    ServedUnits,
     ShapeUnits,
     VerdictTotal,
     WeekUnits,
@@ -31,6 +32,8 @@ Pair = tuple[str, str]
 
 ATTEMPT_UNITS = 20
 """Earlier epochs with fewer closed units were no attempt: nobody passes on so few at any parity of 0.82 or more."""
+_OF_ATTEMPT = (OpenUnit, Window, VerdictTotal, ShapeUnits, ServedUnits, WeekUnits, FrequentUnits)
+"""What begins anew with an attempt, beside the epoch's own row and its latencies."""
 OLD = "(old)"
 """The epoch that stands for all the old ones of a route; no real one is named so."""
 
@@ -91,7 +94,7 @@ async def restart(connection: AsyncConnection, route: str, epochs: Iterable[str]
                 restarts=Epoch.restarts + 1,
             )
         )
-        for model in (OpenUnit, Window, VerdictTotal, ShapeUnits, WeekUnits, FrequentUnits):
+        for model in _OF_ATTEMPT:
             await connection.execute(delete(model).where(model.route == route, model.epoch == epoch))
         await connection.execute(
             update(LatencyPair)
@@ -127,7 +130,7 @@ async def collapse_epochs(connection: AsyncConnection, before: float) -> int:
         together = {"route": route, "epoch": OLD, "first_seen": first, "last_seen": last, "restarts": attempts}
         rest = {"n": 0, "k": 0, "closed_until": 0.0, "incident_base": 0}
         await upsert(connection, Epoch, [{**together, **rest}], first_seen="min", last_seen="max", restarts="add")
-        for model in (OpenUnit, Window, VerdictTotal, ShapeUnits, WeekUnits, FrequentUnits, LatencyBucket, LatencyPair, Epoch):
+        for model in (*_OF_ATTEMPT, LatencyBucket, LatencyPair, Epoch):
             for some in parts(names):
                 gone += (await connection.execute(delete(model).where(model.route == route, model.epoch.in_(some)))).rowcount
     return gone

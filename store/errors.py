@@ -110,7 +110,7 @@ def _of_postgres(cause: BaseException) -> str | None:
     if not state:
         # The driver's own words, which are always English: connections that ended, or that a cancelled wait has left in disorder.
         own = str(cause).lower()
-        return _AWAY if "connection" in own or "operation is in progress" in own else None
+        return _AWAY if "connection" in own or ("operation" in own and "is in progress" in own) else None
     return _POSTGRES.get(state) or _POSTGRES.get(state[:2])
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gate.facts import Coverage, Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
 from store.epochs import ATTEMPT_UNITS, Pair, as_rows
-from store.folding import read_top, read_week_shares
+from store.folding import read_served, read_top, read_week_shares
 from store.late_units import COUNTED
 from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal, Window
 from store.shapes import read_coverage
@@ -74,6 +74,7 @@ async def read_evidence(
     approvals = await _read_approvals(connection, route, approved_since)
     histograms = await read_latencies(connection, wanted)
     coverage = await read_coverage(connection, wanted)
+    served = await read_served(connection, wanted)
     weeks, top = await read_week_shares(connection, wanted), await read_top(connection, wanted)
     total = max(1, routes_total if routes_total is not None else await count_routes(connection))
     evidence = {}
@@ -108,6 +109,7 @@ async def read_evidence(
             ledger_violations=violations,
             coverage=coverage.get(label, Coverage()),
             week_share=weeks.get(key),
+            served=served.get(key, ()),
             top_client=top.get(key, {}).get("client", 0),
             top_request=top.get(key, {}).get("request", 0),
         )

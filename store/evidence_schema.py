@@ -57,6 +57,8 @@ class OpenUnit(Base):
     rank: Mapped[int] = number_column()
     unit: Mapped[str] = key_column()
     bad: Mapped[int] = mapped_column(Integer)
+    served: Mapped[int] = mapped_column(Integer, default=0)
+    """1 where a client got one of its answers from the candidate."""
     at: Mapped[float] = mapped_column(Float(53))
 
 
@@ -92,6 +94,18 @@ class ShapeUnits(Base):
     route: Mapped[str] = route_column()
     epoch: Mapped[str] = key_column()
     shape: Mapped[str] = key_column()
+    n: Mapped[int] = count_column()
+    k: Mapped[int] = count_column()
+
+
+class ServedUnits(Base):
+    """Closed units of an epoch in which clients were served by the candidate, by the beginning of their window."""
+
+    __tablename__ = "evidence_served"
+    __table_args__ = CLUSTERED
+    route: Mapped[str] = route_column()
+    epoch: Mapped[str] = key_column()
+    start: Mapped[float] = mapped_column(Float(53), primary_key=True)
     n: Mapped[int] = count_column()
     k: Mapped[int] = count_column()
 

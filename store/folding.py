@@ -10,11 +10,12 @@ from collections import Counter
 from sqlalchemy import and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gate.facts import ServedWindow
 from gate.shares import Frequent, Unit, UnitLimits, capacity_for, kept_units
 from gate.units import unit_parts
 from gate.week import CELLS, HOUR_S, cell_of, covered_share
 from store.epochs import as_rows
-from store.schema import FrequentUnits, OpenUnit, ShapeUnits, TrafficHour, WeekUnits
+from store.schema import FrequentUnits, OpenUnit, ServedUnits, ShapeUnits, TrafficHour, WeekUnits
 from store.upsert import upsert
 
 MISSED = ""
@@ -29,12 +30,12 @@ async def fold_units(
     """The units of a window that count, noted in the tables beside `evidence`, whose row is held and has `before` units."""
     route, epoch, ends_at = window
     rows = await connection.execute(
-        select(OpenUnit.rank, OpenUnit.unit, OpenUnit.bad, OpenUnit.at)
+        select(OpenUnit.rank, OpenUnit.unit, OpenUnit.bad, OpenUnit.at, OpenUnit.served)
         .where(OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.ends_at == ends_at)
         .order_by(OpenUnit.rank, OpenUnit.unit)
         .limit(limits.max_open)
     )
-    units = [Unit(rank, *unit_parts(unit), bool(bad), at) for rank, unit, bad, at in rows]
+    units = [Unit(rank, *unit_parts(unit), bool(bad), at, bool(served)) for rank, unit, bad, at, served in rows]
     frequent = await _read_frequent(connection, route, epoch)
     clients, requests = frequent.get("client", Frequent({})), frequent.get("request", Frequent({}))
     kept = kept_units(units, before, clients, requests, limits.client_share, limits.request_share)
@@ -50,7 +51,30 @@ async def fold_units(
     )
     cells = Counter(cell_of(unit.at) for unit in kept)
     await upsert(connection, WeekUnits, [{**named, "cell": cell, "n": n} for cell, n in cells.items()], n="add")
+    served = [unit for unit in kept if unit.served]
+    if served:
+        start = min(unit.at for unit in served)
+        row = {**named, "start": start, "n": len(served), "k": sum(unit.bad for unit in served)}
+        await upsert(connection, ServedUnits, [row], n="add", k="add")
     return kept
+
+
+async def read_served(
+    connection: AsyncConnection, pairs: list[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[ServedWindow, ...]]:
+    """For each (route, epoch) its closed windows in which clients were served by the candidate, oldest first."""
+    served: dict[tuple[str, str], list[ServedWindow]] = {}
+    if not pairs:
+        return {}
+    wanted = as_rows(pairs)
+    found = await connection.execute(
+        select(wanted.c.at, ServedUnits.start, ServedUnits.n, ServedUnits.k)
+        .join_from(wanted, ServedUnits, and_(ServedUnits.route == wanted.c.route, ServedUnits.epoch == wanted.c.epoch))
+        .order_by(wanted.c.at, ServedUnits.start)
+    )
+    for at, start, n, k in found:
+        served.setdefault(pairs[at], []).append(ServedWindow(start, int(n), int(k)))
+    return {pair: tuple(windows) for pair, windows in served.items()}
 
 
 async def read_top(connection: AsyncConnection, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, int]]:

@@ -73,6 +73,8 @@ class Ended:
     judged: tuple[int, str] | None = None
     """Status and media type of the primary's answer, by which rules' scopes go; None where rules were not asked."""
     suppressed: tuple[Suppressed, ...] = ()
+    served: bool = False
+    """Whether the client got the candidate's answer."""
     shape: Shape | None = None
     """The kind of request, its description redacted; None where the exchange was not looked at."""
     """More about the names in `tolerated`; a name that is not here counts as version "" with one difference."""

@@ -10,6 +10,7 @@ from store.evidence_schema import FrequentUnits as FrequentUnits
 from store.evidence_schema import KnownShape as KnownShape
 from store.evidence_schema import LatencyPair as LatencyPair
 from store.evidence_schema import OpenUnit as OpenUnit
+from store.evidence_schema import ServedUnits as ServedUnits
 from store.evidence_schema import ShapeTotal as ShapeTotal
 from store.evidence_schema import ShapeUnits as ShapeUnits
 from store.evidence_schema import TrafficHour as TrafficHour

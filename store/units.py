@@ -59,7 +59,7 @@ async def write_units(
 
     The pairs' evidence rows must be held; `closed_until` says until when their windows are closed.
     """
-    worst: dict[Unit, tuple[int, float]] = {}
+    worst: dict[Unit, tuple[int, float, int]] = {}
     late: dict[Unit, tuple[float, float]] = {}
     closes: dict[WindowKey, float] = {}
     for row in ended:
@@ -73,8 +73,8 @@ async def write_units(
             if bad:
                 late[key] = (row.at, until + row.window_s)
             continue
-        old_bad, old_at = worst.get(key, (0, row.at))
-        worst[key] = (max(bad, old_bad), min(row.at, old_at))
+        old_bad, old_at, old_served = worst.get(key, (0, row.at, 0))
+        worst[key] = (max(bad, old_bad), min(row.at, old_at), max(int(row.served), old_served))
         window = key[:3]
         closes[window] = max(closes.get(window, 0.0), ends_at + min(row.window_s, GRACE_S))
     below = await _thresholds(connection, closes)
@@ -83,13 +83,22 @@ async def write_units(
     added = Counter(key[:3] for key in worst)
     for key, bad in (await count_late(connection, late)).items():
         at, until = late[key]
-        ranks[key], worst[key] = rank_of(key[3]), (bad, at)
+        ranks[key], worst[key] = rank_of(key[3]), (bad, at, 0)
         closes[key[:3]] = max(closes.get(key[:3], 0.0), until)
     rows = [
-        {"route": key[0], "epoch": key[1], "ends_at": key[2], "rank": ranks[key], "unit": key[3], "bad": bad, "at": at}
-        for key, (bad, at) in worst.items()
+        {
+            "route": key[0],
+            "epoch": key[1],
+            "ends_at": key[2],
+            "rank": ranks[key],
+            "unit": key[3],
+            "bad": bad,
+            "at": at,
+            "served": served,
+        }
+        for key, (bad, at, served) in worst.items()
     ]
-    await upsert(connection, OpenUnit, rows, bad="max", at="min")
+    await upsert(connection, OpenUnit, rows, bad="max", at="min", served="max")
     windows = [
         {
             "route": route,

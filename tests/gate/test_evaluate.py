@@ -10,7 +10,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gate.evaluate import evaluate
-from gate.facts import Coverage, Evidence, GateVerdict, Guard, LatencyEvidence, RouteStanding, ShapeEvidence, State
+from gate.facts import (
+    Coverage,
+    Evidence,
+    GateVerdict,
+    Guard,
+    LatencyEvidence,
+    RouteStanding,
+    ServedWindow,
+    ShapeEvidence,
+    State,
+)
 from gate.overrides import policy_for
 from gate.policy import DAY_S, HOUR_S, Policy
 
@@ -45,6 +55,7 @@ GOOD = Evidence(
     approvals=("anna", "ben"),
     coverage=COVERED,
     week_share=0.97,
+    served=(ServedWindow(NOW - HOUR_S, 400, 0),),
     top_client=400,
     top_request=1_000,
 )
@@ -157,7 +168,7 @@ def test_i17_one_broken_or_missing_figure_stops_a_promotion(name: str, holds: bo
         ("epoch", False, replace(CANARY, epoch="")),
         ("dwell", None, replace(CANARY, since=NOW - 1800)),
         ("dwell", None, replace(SHADOW, since=NOW + 1)),
-        ("step", None, replace(CANARY, since=NOW - 3600)),
+        ("step", None, replace(CANARY, since=NOW - 3599)),
         ("route", False, replace(SHADOW, route="POST __unrouted__")),
     ],
 )

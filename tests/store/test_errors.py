@@ -12,10 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from store.database import StoreError, open_store
+from store.errors import explain
 from store.records import Batch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,3 +226,16 @@ def test_a_cancelled_write_leaves_nothing_and_the_store_usable(in_store, end, ba
         return before, await store.ended_counts("boot")
 
     assert in_store(scenario) == ({}, {"GET /x": 1})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+        asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+        asyncpg.InterfaceError("connection is closed"),
+    ],
+)
+def test_a_connection_that_was_cut_is_no_fault_of_the_data(error: Exception) -> None:
+    said = explain(error, make_url("postgresql+asyncpg://me@h/d"))
+    assert ("the server does not answer" in str(said), said.about_data) == (True, False)

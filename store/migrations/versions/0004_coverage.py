@@ -1,4 +1,7 @@
-"""Coverage: the catalogue of kinds of requests, the units of each, of each hour of the week, and of frequent clients and requests."""
+"""Coverage: the catalogue of kinds of requests; units of each kind, of each hour of the week, of frequent clients and requests, and of
+
+canaries.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ TABLES: dict[str, tuple[Columns, int, bool]] = {
         True,
     ),
     "evidence_shape": ({"route": TEXT, "epoch": TEXT, "shape": TEXT, "n": BIG, "k": BIG}, 3, True),
+    "evidence_served": ({"route": TEXT, "epoch": TEXT, "start": REAL, "n": BIG, "k": BIG}, 3, True),
     "evidence_week": ({"route": TEXT, "epoch": TEXT, "cell": BIG, "n": BIG}, 3, True),
     "evidence_frequent": ({"route": TEXT, "epoch": TEXT, "kind": TEXT, "key": TEXT, "n": BIG}, 4, True),
     "traffic_hour": ({"route": TEXT, "start": BIG, "count": BIG}, 2, True),
@@ -39,9 +43,11 @@ def upgrade() -> None:
             sa.PrimaryKeyConstraint(*list(columns)[:keys], name=op.f(f"pk_{name}")),
             sqlite_with_rowid=not clustered,
         )
+    op.add_column("evidence_unit", sa.Column("served", INTEGER, nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
     """Drops them."""
+    op.drop_column("evidence_unit", "served")
     for name in reversed(TABLES):
         op.drop_table(name)
