@@ -12,6 +12,7 @@ from gate.machine import Refused
 from gate.policy import Policy
 from shadow.faults import Outage
 from shadow.rollback_watch import Trip
+from store.attempts import restart_attempt
 from store.cutover import act, renew_leases
 from store.database import Store
 from store.tasks import spawn
@@ -68,6 +69,22 @@ class Alarms:
                 outage.failed(error)
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE_S, pause * 2)
+
+    def begin_anew(self, route: str, epoch: str) -> None:
+        """Begins the evidence of a route anew that serves nobody from the candidate: its mismatches come in bursts."""
+        writing = self._writing.get(route)
+        if writing is None or writing.done():
+            self._writing[route] = spawn(self._restart(route, epoch), f"begin {route} anew")
+
+    async def _restart(self, route: str, epoch: str) -> None:
+        reason = "mismatches came in a burst (e-SR detector): the evidence begins anew"
+        try:
+            begun = await restart_attempt(self._store, route, epoch, ACTOR, reason, self._policy, self._now())
+        except Exception as error:  # the next burst tells it again
+            log.warning("a burst of mismatches is not recorded", route=route, error=str(error))
+            return
+        if begun:
+            log.warning(reason, route=route, epoch=epoch)
 
     async def renew(self, watched: Callable[[], bool]) -> None:
         """Renews the leases of canaries for as long as `watched` says that their proxies' traffic is seen here; until cancelled."""

@@ -23,6 +23,7 @@ from shadow.breaker import Breaker
 from shadow.bridge import Bridge
 from shadow.budget import AskBudget
 from shadow.builds import Builds
+from shadow.burst_watch import BurstWatch
 from shadow.channel import Channel, Connection
 from shadow.current_epochs import CurrentEpochs
 from shadow.data_nodes import learn_data_nodes
@@ -136,6 +137,8 @@ class Shadow:
             judging.key_names,
             self._recorder,
             self._alarms.sound,
+            BurstWatch(policy, clock),
+            self._alarms.begin_anew,
             DifferenceRedactor(redactor),
         )
         self._worker = Worker(

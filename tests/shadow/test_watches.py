@@ -3,64 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
+from compared_pairs import Clock, compared
 
-from differ.facts import Atom, Difference, Judgement
 from differ.samples import rank
 from gate.facts import Evidence, LatencyEvidence
 from gate.overrides import policy_for
 from gate.policy import Policy
 from shadow.builds import Builds
-from shadow.comparison import Compared
 from shadow.current_epochs import CurrentEpochs
 from shadow.endings import ExampleOffers
 from shadow.faults import place_of
 from shadow.latency_watch import LatencyWatch
 from shadow.modes import Modes
 from shadow.rollback_watch import MAX_BUILDS, RollbackWatch
-from traffic.message import Answer, Exchange, Failure, Request, Response, Side
+from traffic.message import Failure, Response, Side
 from traffic.outcome import Verdict
 
-
-@dataclass
-class Clock:
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 POLICY: Policy = policy_for("demo", 0.999, 0.05, {"latency": {"calibrate": 10}})
-
-
-def compared(
-    verdict: Verdict = Verdict.MATCH,
-    live_side: Side = Side.CANDIDATE,
-    primary: Answer | None = None,
-    candidate: Answer | None = None,
-    client: str = "c",
-    build: str = "b1",
-    primary_ms: float = 5.0,
-    candidate_ms: float = 5.0,
-    path: str = "$.a",
-) -> Compared:
-    differences = (Difference(Atom("GET /a", "200/200", "body", path, "value"), "1", "2", path),)
-    judgement = Judgement(verdict, differences if verdict is Verdict.MISMATCH else ())
-    exchange = Exchange("b", 1, "GET /a", client, live_side, 1.0, 1.0, Request("GET", b"/a"), Response(200))
-    return Compared(
-        exchange,
-        "epoch",
-        build,
-        primary or Response(200),
-        candidate or Response(200),
-        b"",
-        b"",
-        primary_ms,
-        candidate_ms,
-        judgement,
-    )
 
 
 def test_canary_goes_on_with_the_evidence_of_the_shadow_phase() -> None:
