@@ -1,6 +1,7 @@
 """What a proxy enforces, and how it knows whom to believe: signed decisions, sticky buckets, leases.
 
-Losing the control plane never raises exposure: a canary whose lease has run out serves nobody from the candidate, a cut-over stays.
+Losing the control plane never raises exposure: a canary whose lease has run out serves nobody from the candidate. A cut-over stays (what
+serves well goes on serving) until its grace is over, too: then a proxy takes it back if the primary is there (proxy.grace).
 """
 
 from __future__ import annotations
@@ -12,7 +13,19 @@ from dataclasses import replace
 from gate.decision_text import canonical, decode, encode
 from gate.facts import Decision, RouteStanding, State
 
-__all__ = ["bucket", "decode", "encode", "issue", "renew", "serves_candidate", "sign", "supersedes", "verify"]
+__all__ = [
+    "bucket",
+    "decode",
+    "encode",
+    "issue",
+    "lease_of",
+    "outlived",
+    "renew",
+    "serves_candidate",
+    "sign",
+    "supersedes",
+    "verify",
+]
 
 BUCKETS = 10_000
 _FULL = frozenset({State.CUTOVER, State.RETIRED})
@@ -80,14 +93,32 @@ def serves_candidate(decision: Decision | None, client: str | None, now: float, 
     return bucket(decision.salt, decision.route if group is None else group, client) < decision.weight_bp
 
 
+def lease_of(state: State, lease_s: float, grace_s: float) -> float | None:
+    """For how many seconds a decision holds unless it is renewed; None: for ever, where nobody but the primary serves or it is gone."""
+    return {State.CANARY: lease_s, State.CUTOVER: grace_s}.get(state)
+
+
+def outlived(decision: Decision, now: float) -> bool:
+    """Whether a cut-over has not been renewed for its grace: nobody has watched the candidate for so long."""
+    return decision.state is State.CUTOVER and decision.lease_until is not None and not now < decision.lease_until
+
+
 def issue(
-    standing: RouteStanding, previous: Decision | None, fresh_salt: str, now: float, lease_s: float, actor: str, reason: str
+    standing: RouteStanding,
+    previous: Decision | None,
+    fresh_salt: str,
+    now: float,
+    lease_s: float,
+    actor: str,
+    reason: str,
+    grace_s: float = 86_400.0,
 ) -> Decision:
     """The unsigned decision for a standing.
 
     The salt stays during a ramp, so that a higher weight only adds clients; a roll-back takes the fresh one, so that the
-    same clients are not hit twice. Only a canary has a lease.
+    same clients are not hit twice.
     """
+    lease = lease_of(standing.state, lease_s, grace_s)
     keep = previous is not None and previous.salt and standing.state is not State.ROLLED_BACK
     return Decision(
         route=standing.route,
@@ -97,7 +128,7 @@ def issue(
         weight_bp=standing.weight_bp,
         salt=previous.salt if previous is not None and keep else fresh_salt,
         issued=now,
-        lease_until=now + lease_s if standing.state is State.CANARY else None,
+        lease_until=None if lease is None else now + lease,
         actor=actor,
         reason=reason,
     )

@@ -83,6 +83,8 @@ class Policy:
     retire_after_s: float
     lease_s: float
     lease_renew_s: float
+    cutover_grace_s: float
+    """For how long a cut-over goes on without being renewed."""
     detector_floor: float
     dedupe_s: float
 
@@ -144,6 +146,7 @@ def _default(parity: float, alpha: float) -> Policy:
         retire_after_s=30 * DAY_S,
         lease_s=60.0,
         lease_renew_s=15.0,
+        cutover_grace_s=DAY_S,
         detector_floor=1e6,
         dedupe_s=600.0,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,6 +13,8 @@ from proxy.admin import Admin, run_admin
 from proxy.control import Control
 from proxy.errors import ProxyError
 from proxy.gate_probe import Judge
+from proxy.grace import Grace, reachable
+from proxy.routing import Backend
 from settings.routes import load_route_table
 from store.tasks import spawn
 
@@ -33,11 +36,14 @@ class Administration:
         self._poller = _poller(control)
         poller = self._poller
         self._app = Admin(control, lambda: poller.trouble, judge).app(token)
+        primary = Backend.of(control.settings.primary.url)
+        self._grace = Grace(control.book, time.time, lambda: reachable(primary))
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self) -> None:
         """Answers from now on, and reads the store's decisions."""
         self._tasks += [spawn(run_admin(self._app, self._back), "admin"), spawn(self._poller.run(), "decisions")]
+        self._tasks.append(spawn(self._grace.run(), "grace of cut-overs"))
 
     def complete_routes(self) -> None:
         """Asks again for route documents that were not to be had at the start; requests count as unrouted until then."""

@@ -87,14 +87,14 @@ class Alarms:
             log.warning(reason, route=route, epoch=epoch)
 
     async def renew(self, watched: Callable[[], bool]) -> None:
-        """Renews the leases of canaries for as long as `watched` says that their proxies' traffic is seen here; until cancelled."""
+        """Renews the leases of canaries and cut-overs for as long as `watched` says that their proxies' traffic is seen here; until cancelled."""
         outage = Outage("the leases of canaries cannot be renewed")
         while True:
             await asyncio.sleep(self._policy.lease_renew_s)
             if not watched():
                 continue  # nobody would notice a candidate that turns bad: let the leases run out
             try:
-                await renew_leases(self._store, self._policy.lease_s, self._key, self._now())
+                await renew_leases(self._store, self._policy, self._key, self._now())
                 outage.worked()
             except Exception as error:
                 outage.failed(error)

@@ -6,17 +6,20 @@ import json
 import math
 from dataclasses import replace
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gate.decision import issue, renew, sign, verify
+from gate.decision import issue, lease_of, renew, sign, verify
 from gate.evaluate import evaluate
-from gate.facts import Decision, GateVerdict, RouteStanding
+from gate.facts import Decision, GateVerdict, RouteStanding, State
 from gate.machine import ACTIONS, Refused, transition
-from gate.policy import Policy
+from gate.policy import DAY_S, Policy
+from gate.steps import most_increases
 from store.audit import append, hold_chain
 from store.database import Store
 from store.epochs import restart
 from store.evidence import read_one
+from store.schema import AuditLink
 from store.standings import (
     APPROVAL_LIFE_S,
     read_decisions,
@@ -29,6 +32,10 @@ from store.standings import (
 )
 
 APPROVE = "approve"
+NOBODY = frozenset({"shadow", "unknown"})
+"""Actors who are no people: the automation, and whoever the command line could not name. Their approval counts for nothing (I8)."""
+_FRESH_GRACE = 0.95
+"""Share of a cut-over's grace that must be left: renewing it each time would write every route for nothing."""
 
 _JUDGED = frozenset({"promote", "retire", "unfreeze", "unlock"})
 
@@ -72,33 +79,48 @@ async def act(
             verdict = evaluate(evidence, before, policy, now)
         after = transition(before, action, verdict, policy, now, salt, hard=hard)
         after = replace(after, seq=max(after.seq, after_seq + 1))
+        if after.weight_bp > before.weight_bp:
+            await _bound_increases(connection, route, policy, at)
         if before.weight_bp > 0 and after.weight_bp == 0:
             # A roll-back ends the attempt: what was gathered in it may not promote the route again.
             current = (await read_one(connection, route, routes_total)).epoch
             await restart(connection, route, {before.epoch, current}, at)
         await void_approvals(connection, route)
         await write_standing(connection, after)
-        decision = sign(issue(after, previous, salt, at, policy.lease_s, actor, reason), key)
+        decision = sign(issue(after, previous, salt, at, policy.lease_s, actor, reason, policy.cutover_grace_s), key)
         await write_decision(connection, decision)
         detail = _detail(reason, verdict)
         await append(connection, at, actor, action, route, standing_text(before), standing_text(after), detail)
         return decision
 
 
-async def renew_leases(store: Store, lease_s: float, key: bytes, now: float) -> list[Decision]:
-    """Renews the leases of the canaries, to be called every `policy.lease_renew_s`. Returns the renewed decisions.
+async def _bound_increases(connection: AsyncConnection, route: str, policy: Policy, now: float) -> None:
+    """Raises Refused where the route's weight rose often enough in the last 24 hours, as the audit tells (I15)."""
+    raised = select(func.count()).where(AuditLink.route == route, AuditLink.action == "promote", AuditLink.at > now - DAY_S)
+    found, most = int(await connection.scalar(raised) or 0), most_increases(policy)
+    if found >= most:
+        raise Refused((f"increases: the weight rose {found} times within 24 h, {most} are the most: wait, and look at why",))
 
-    A canary whose route has moved on to another epoch (a new build, other rules) is not renewed: its lease runs out.
+
+async def renew_leases(store: Store, policy: Policy, key: bytes, now: float) -> list[Decision]:
+    """Renews the leases of canaries and, when a twentieth of it is over, the grace of cut-overs. Returns the renewed decisions.
+
+    To be called every `policy.lease_renew_s`. A canary whose route has moved on to another epoch (a new build, other rules) is not
+    renewed: its lease runs out. A cut-over is, whatever the build: it is watched.
     """
     renewed = []
     async with store.writing() as connection:
         await hold_chain(connection)
         for decision in await read_decisions(connection):
-            if decision.lease_until is None or not verify(decision, key):
+            lease = lease_of(decision.state, policy.lease_s, policy.cutover_grace_s)
+            if lease is None or decision.lease_until is None or not verify(decision, key):
                 continue
-            if (await read_one(connection, decision.route)).epoch not in ("", decision.epoch):
+            if decision.state is State.CUTOVER:
+                if decision.lease_until - now > _FRESH_GRACE * lease:
+                    continue
+            elif (await read_one(connection, decision.route)).epoch not in ("", decision.epoch):
                 continue
-            fresh = renew(decision, now, lease_s, key)
+            fresh = renew(decision, now, lease, key)
             await write_decision(connection, fresh)
             renewed.append(fresh)
     return renewed
@@ -115,6 +137,8 @@ async def _approve(
     now: float,
     salt: str,
 ) -> Decision:
+    if actor.strip().casefold() in NOBODY:
+        raise Refused((f"approvals: {actor.strip()!r} is no person: say who agrees, e.g. `cutover approve --actor NAME`",))
     route = standing.route
     evidence = await read_one(connection, route)
     await write_approval(connection, route, evidence.epoch, actor.strip(), now, reason)
@@ -122,7 +146,7 @@ async def _approve(
     detail = json.dumps({"reason": reason, "epoch": evidence.epoch, "n": evidence.n, "k": evidence.k}, sort_keys=True)
     await append(connection, now, actor, APPROVE, route, text, text, detail)
     await write_standing(connection, standing)
-    return previous or sign(issue(standing, None, salt, now, policy.lease_s, actor, reason), key)
+    return previous or sign(issue(standing, None, salt, now, policy.lease_s, actor, reason, policy.cutover_grace_s), key)
 
 
 def _detail(reason: str, verdict: GateVerdict | None) -> str:

@@ -196,15 +196,30 @@ def test_leases_are_renewed_while_the_route_stays_in_its_epoch(in_store, end) ->
     async def scenario(store):
         await fill(store, end)
         first = await take(store, "promote", policy=CANARY)
-        (second,) = await renew_leases(store, 60.0, KEY, NOW + 15)
-        forged = await renew_leases(store, 60.0, b"other key", NOW + 20)
+        (second,) = await renew_leases(store, DEMO, KEY, NOW + 15)
+        forged = await renew_leases(store, DEMO, b"other key", NOW + 20)
         stored = await store.decisions()
         await fill(store, end, epoch="e2", start=1_000_200.0, count=1)
-        return first, second, forged, stored, await renew_leases(store, 60.0, KEY, NOW + 30)
+        return first, second, forged, stored, await renew_leases(store, DEMO, KEY, NOW + 30)
 
     first, second, forged, stored, new_build = in_store(scenario)
     assert (second.seq, second.lease_until, verify(second, KEY)) == (first.seq, NOW + 75, True)
     assert (forged, stored, new_build) == ([], [second], [])
+
+
+def test_a_cut_over_has_a_grace_that_is_renewed_when_some_of_it_is_over(in_store, end) -> None:
+    """Whatever the build: it is watched."""
+
+    async def scenario(store):
+        await fill(store, end)
+        first = await take(store, "promote")
+        early = await renew_leases(store, DEMO, KEY, NOW + 600)
+        await fill(store, end, epoch="e2", start=1_000_200.0, count=1)
+        return first, early, await renew_leases(store, DEMO, KEY, NOW + 7_200)
+
+    first, early, late = in_store(scenario)
+    assert (first.state, first.lease_until, early) == (State.CUTOVER, NOW + 86_400, [])
+    assert [(one.seq, one.lease_until) for one in late] == [(first.seq, NOW + 7_200 + 86_400)]
 
 
 def test_a_hundred_clicks_at_once_are_one_promotion(url, end) -> None:
