@@ -13,6 +13,7 @@ import typer
 from cli.codes import CommandError, Exit
 from cli.console import cell, out, say, show, show_json, table
 from cli.context import ActorOption, ConfigOption, JsonOption, load, now, policy_of, with_store
+from cli.drill import register as register_drill
 from cli.known_routes import configured, resolve, seen
 from gate import decision as decisions
 from gate.facts import Decision, State
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for action, text in ACTIONS.items():
         cutover.command(action, help=text)(_command(action))
+    register_drill(cutover)
     app.add_typer(cutover)
 
 

@@ -10,13 +10,17 @@ import typer
 
 from cli.codes import CommandError, Exit
 from cli.console import cell, out, show, show_json, table
-from cli.context import ConfigOption, JsonOption, load, now, policy_of, with_store
+from cli.context import ConfigOption, JsonOption, load, now, with_store
+from cli.gate_plan import plan
 from cli.groups import DefaultsToShow
 from cli.known_routes import configured, resolve, seen
-from cli.parity_table import judged_rows, parity_text
+from cli.parity_table import parity_text
+from cli.route_policies import policies_of
 from gate.evaluate import evaluate
 from gate.facts import Evidence, GateVerdict, RouteStanding
 from gate.parity import calculate
+from settings.admin_token import read_admin_token
+from settings.gate_token import gate_token
 from settings.model import Settings
 from store.database import Store
 from store.errors import StoreError
@@ -59,13 +63,14 @@ def show_gate(
 
 def judged(settings: Settings, route: str, known: Collection[str]) -> tuple[GateVerdict, RouteStanding]:
     """The verdict on a route that is `known` or that the store has seen. Raises CommandError for another one, and StoreError."""
+    policies = policies_of(settings)
 
     async def read(store: Store) -> tuple[Evidence, RouteStanding]:
         label = resolve(route, {*known, *await seen(store)})
         return await store.evidence(label, now=now()), await store.standing(label)
 
     evidence, standing = with_store(settings, read)
-    return evaluate(evidence, standing, policy_of(settings), now()), standing
+    return evaluate(evidence, standing, policies.of(standing.route), now()), standing
 
 
 def gate_answer(settings: Settings, route: str, known: Collection[str]) -> tuple[int, dict[str, Any]]:
@@ -84,19 +89,7 @@ def verdict_document(verdict: GateVerdict, standing: RouteStanding) -> dict[str,
     return {**asdict(verdict), "state": standing.state.value, "weight": standing.weight_bp / 10_000}
 
 
-@gate.command("plan")
-def plan(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Further clean comparisons each route needs until it passes."""
-    settings = load(config)
-    rows = with_store(settings, lambda store: store.route_rows(now=now()))
-    judged = judged_rows(rows, policy_of(settings), now())
-    if json:
-        show_json({"routes": [{"route": row.route, "n": v.n, "k": v.k, "clean_needed": v.clean_needed} for row, v in judged]})
-        return
-    made = table("", ["route", "n", "k", "clean comparisons needed"], {"n", "k", "clean comparisons needed"})
-    for row, verdict in judged:
-        made.add_row(cell(row.route), cell(verdict.n), cell(verdict.k), cell(verdict.clean_needed))
-    out.print(made)
+gate.command("plan")(plan)
 
 
 @gate.command("calc")
@@ -119,3 +112,14 @@ def calc(
         for name, value in document.items():
             show(f"{name}: {value}")
     raise typer.Exit(CODES[result.verdict])
+
+
+@gate.command("token")
+def token(config: ConfigOption = None) -> None:
+    """Print the token that may ask the gate over the admin listener, and do nothing else: for Argo Rollouts and Flagger."""
+    settings = load(config)
+    admin = read_admin_token(settings)
+    if admin is None:
+        text = "proxy.admin_token_file is not set: the admin listener is on loopback and asks for no token"
+        raise CommandError(text, Exit.USAGE)
+    show(gate_token(admin))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import compare, cutover, demo, doctor, examples, gate, init, overview, routes, rules, run, storage
+from cli import compare, cutover, demo, deployed, doctor, examples, gate, init, overview, routes, rules, run, storage
 from cli.codes import CommandError, Exit
 from cli.console import say
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for room in (demo, init, doctor, run, routes, overview, examples, compare, rules, gate, cutover, storage):
+for room in (demo, init, doctor, run, routes, overview, examples, compare, rules, gate, cutover, deployed, storage):
     room.register(app)
 
 

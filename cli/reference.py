@@ -6,18 +6,19 @@ import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cli.codes import Exit
+from settings.gate_model import Overrides, Tiers
 from settings.model import Settings
 
 COMMANDS = (
     "demo", "init", "doctor", "up", "proxy", "shadow", "dashboard", "routes", "routes import-django", "mismatches", "show", "status",
     "compare", "rules lint", "rules audit", "rules test", "rules explain", "rules schema", "gate show",
-    "gate plan", "gate calc", "cutover", "cutover promote", "cutover rollback", "cutover log",
+    "gate plan", "gate calc", "cutover", "cutover promote", "cutover rollback", "cutover log", "deployed",
     "export pytest", "export json", "export curl", "store upgrade", "store check", "store prune",
 )  # fmt: skip
 
@@ -44,7 +45,7 @@ def configuration_page() -> str:
             "|---|---|---|",
         ]
         for name, field in model.model_fields.items():
-            if _model_of(field.annotation) is None:
+            if _model_of(field.annotation) is None or _in_one(model):
                 default = "required" if field.is_required() else f"`{json.dumps(_plain(field.get_default()))}`"
                 lines.append(f"| `{field.alias or name}` | {default} | {field.description or ''} |")
         lines.append("")
@@ -54,11 +55,16 @@ def configuration_page() -> str:
 def _tables(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
     for name, field in model.model_fields.items():
         inner = _model_of(field.annotation)
-        if inner is not None:
+        if inner is not None and not _in_one(model):
             table = f"{prefix}{name}"
-            many = table == "route"
+            many = get_origin(field.annotation) is tuple
             yield (f"[{table}]" if many else table), inner
             yield from _tables(f"{table}.", inner)
+
+
+def _in_one(model: type[BaseModel]) -> bool:
+    """Whether the tables of this one are told in its own: they are those of `[gate]` once more."""
+    return issubclass(model, Overrides | Tiers)
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:
@@ -69,6 +75,8 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return None
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -26,11 +26,14 @@ def unseen(evidence: Evidence, standing: RouteStanding, policy: Policy, now: flo
     threshold = f"< {percent_text(limit)} of the traffic of unseen shapes"
     if not _usable(evidence):
         return Guard("coverage unseen", None, "no request yet", threshold, "nothing has been seen of the traffic yet", blocking)
-    upper = unseen_upper(seen.discovered, seen.requests, limit, policy.coverage_delta)
+    upper = unseen_upper(seen.discovered, seen.requests, limit, policy.coverage_delta, seen.other)
     figure = f"{count_text(len(seen.discovered), 'shape')} in {count_text(seen.requests, 'request')}, at most {percent_text(upper)} unseen"
-    if is_covered(seen.discovered, seen.requests, limit, policy.coverage_delta):
+    if is_covered(seen.discovered, seen.requests, limit, policy.coverage_delta, untold=seen.other):
         return Guard("coverage unseen", True, figure, threshold, "", blocking)
-    return Guard("coverage unseen", None, figure, threshold, "more traffic needed without a new shape", blocking)
+    missing = "more traffic needed without a new shape"
+    if seen.other:
+        missing += f"; {count_text(seen.other, 'request')} had shapes beyond the bound, which stay unseen"
+    return Guard("coverage unseen", None, figure, threshold, missing, blocking)
 
 
 def shapes(evidence: Evidence, standing: RouteStanding, policy: Policy, now: float) -> Guard:
@@ -61,7 +64,7 @@ def shapes(evidence: Evidence, standing: RouteStanding, policy: Policy, now: flo
 
 
 def statuses(evidence: Evidence, standing: RouteStanding, policy: Policy, now: float) -> Guard:
-    """Of each class of the primary's statuses enough was compared."""
+    """Of each class of the primary's statuses enough was compared. Requests that it did not answer have none."""
     blocking = policy.coverage_required
     threshold = (
         f">= {count_text(policy.per_status_class, 'unit')} of each class with {percent_text(policy.class_share)}, 1 of others"
@@ -119,8 +122,11 @@ def _usable(evidence: Evidence) -> bool:
         return False
     found = seen.discovered
     rising = all(one < other for one, other in pairwise(found))
-    within = not found or (found[0] >= 1 and found[-1] <= seen.requests)
-    return rising and within and sum(shape.seen for shape in seen.shapes) + seen.other <= seen.requests
+    # Each shape was brought by one request, the first of all by the first, unless that was beyond the bound.
+    each = len(found) == len(seen.shapes) > 0 and found[0] >= 1 and found[-1] <= seen.requests
+    each = each and (found[0] == 1 or seen.other > 0)
+    compared = all(shape.k <= shape.n <= shape.seen for shape in seen.shapes)
+    return rising and each and compared and sum(shape.seen for shape in seen.shapes) + seen.other <= seen.requests
 
 
 def _reached(n: int, k: int, floor: int, parity: float) -> bool:
@@ -134,6 +140,8 @@ def _refuted(n: int, k: int, parity: float) -> bool:
 def _by_class(found: tuple[ShapeEvidence, ...]) -> dict[int, tuple[int, int, int]]:
     classes: dict[int, tuple[int, int, int]] = {}
     for shape in found:
+        if shape.status_class == 0:
+            continue
         seen, n, k = classes.get(shape.status_class, (0, 0, 0))
         classes[shape.status_class] = (seen + shape.seen, n + shape.n, k + shape.k)
     return classes

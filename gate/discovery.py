@@ -34,11 +34,12 @@ def restarts(n: int) -> list[int]:
     return found if n > 0 else []
 
 
-def discovery_e(discovered: Sequence[int], n: int, mass: float, prior_mass: float | None = None) -> float:
+def discovery_e(discovered: Sequence[int], n: int, mass: float, prior_mass: float | None = None, *, untold: int = 0) -> float:
     """E against "the unseen mass is still `mass` or more" after `n` requests; 1 without data, at most e**700.
 
-    `discovered` are the numbers, from 1 and rising, of the requests that brought a new shape. The prior is Beta(1, 4/prior_mass), of
-    `mass` itself where it is not given.
+    `discovered` are the numbers, from 1 and rising, of the requests that brought a new shape. `untold` requests more had shapes that are
+    not told apart and so stay unseen; as it is not known when they came, they count as the latest ones. The prior is
+    Beta(1, 4/prior_mass), of `mass` itself where it is not given.
     """
     trials = _PRIOR_TRIALS / (prior_mass if prior_mass is not None else mass)
     total, weights = 0.0, 0.0
@@ -46,7 +47,7 @@ def discovery_e(discovered: Sequence[int], n: int, mass: float, prior_mass: floa
         weight = 1.0 / ((number + 1) * (number + 2))
         weights += weight
         left = n - start
-        new = len(discovered) - bisect_right(discovered, start)
+        new = min(left, len(discovered) - bisect_right(discovered, start) + untold)
         if new >= mass * left:
             continue
         log_e = log_mixture(new, left, mass, _PRIOR_EVENTS, trials)
@@ -55,27 +56,27 @@ def discovery_e(discovered: Sequence[int], n: int, mass: float, prior_mass: floa
     return total + (1.0 - weights)
 
 
-def is_covered(discovered: Sequence[int], n: int, mass: float, delta: float) -> bool:
+def is_covered(discovered: Sequence[int], n: int, mass: float, delta: float, *, untold: int = 0) -> bool:
     """Whether less than `mass` of the traffic has an unseen shape, proven at level `delta`."""
-    return n > 0 and discovery_e(discovered, n, mass) >= 1.0 / delta
+    return n > 0 and discovery_e(discovered, n, mass, untold=untold) >= 1.0 / delta
 
 
 @lru_cache(maxsize=4_096)
-def unseen_upper(discovered: tuple[int, ...], n: int, mass: float, delta: float) -> float:
+def unseen_upper(discovered: tuple[int, ...], n: int, mass: float, delta: float, untold: int = 0) -> float:
     """The upper bound of the unseen mass at level `delta`, in [0, 1], to within a millionth upwards; 1 without data.
 
     The prior is held at `mass`, so that the bound lies below `mass` exactly where `is_covered` says so, but for the rounding upwards.
     """
     refuted, kept = 1.0, 0.0
-    if n == 0 or discovery_e(discovered, n, 1.0 - _PRECISION, mass) < 1.0 / delta:
+    if n == 0 or discovery_e(discovered, n, 1.0 - _PRECISION, mass, untold=untold) < 1.0 / delta:
         return 1.0
-    if is_covered(discovered, n, mass, delta):
+    if is_covered(discovered, n, mass, delta, untold=untold):
         refuted = mass
     else:
         kept = mass
     while refuted - kept > _PRECISION:
         middle = (refuted + kept) / 2.0
-        if discovery_e(discovered, n, middle, mass) >= 1.0 / delta:
+        if discovery_e(discovered, n, middle, mass, untold=untold) >= 1.0 / delta:
             refuted = middle
         else:
             kept = middle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gate import coverage_guards, guards, standing_guards
+from gate import coverage_guards, fleet_guards, guards, standing_guards
 from gate.facts import Evidence, GateVerdict, Guard, RouteStanding
 from gate.parity import bounds, clean_needed, log_e
 from gate.policy import Policy
@@ -35,6 +35,8 @@ _AFTER_LATENCY: tuple[Callable[[Evidence, RouteStanding, Policy, float], Guard],
     standing_guards.frozen,
     standing_guards.locked,
     standing_guards.cooldown,
+    fleet_guards.storm,
+    fleet_guards.drill,
 )
 
 

@@ -64,6 +64,16 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Fleet:
+    """What happened to all routes. Times are Unix seconds."""
+
+    rolled_back_at: tuple[float, ...] = ()
+    """When routes that served clients from the candidate were rolled back: the newest, as many as matter."""
+    drilled_at: float | None = None
+    """When every proxy last took a rehearsed roll-back in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything known about one route in its current epoch. n and k count closed units, the verdicts count exchanges."""
 
@@ -84,6 +94,8 @@ class Evidence:
     approvals: tuple[str, ...] = ()
     ledger_violations: tuple[str, ...] = ()
     coverage: Coverage = Coverage()
+    fleet: Fleet | None = None
+    """None where nothing of the other routes was read."""
     week_share: float | None = None
     """Share of the week's traffic, by hour of the week, in hours that have units in this epoch."""
     served: tuple[ServedWindow, ...] = ()

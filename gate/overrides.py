@@ -6,24 +6,41 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from gate.policy import Policy, checked, profile_policy
+from gate.policy import Policy, profile_policy
+from gate.policy import checked as consistent
 
 Section = Mapping[str, object]
 
 
 def policy_for(profile: str, parity: float, alpha: float, overrides: Mapping[str, object]) -> Policy:
-    """The policy of `profile` for tier B's `parity` and total `alpha`.
+    """The policy of `profile` for tier B's `parity` and total `alpha`, without tiers and routes (gate.policies has those).
 
     `overrides` is the settings' `[gate]` table as nested dicts; None anywhere means the profile's own value. Raises ValueError.
     `strict` asks one tier more than `parity` (a tenth of its mismatch rate). `demo` asks .95 where `parity` was left at .999.
     """
-    made = profile_policy(profile, parity, alpha)
+    return checked(overridden(profile_policy(profile, parity, alpha), overrides))
+
+
+def overridden(base: Policy, overrides: Mapping[str, object], place: str = "gate") -> Policy:
+    """`base` with the tables of `overrides` laid over it. Raises ValueError with the key's name below `place`."""
+    made = base
     for section, value in overrides.items():
         if section in _SECTIONS and value is not None:
             if not isinstance(value, Mapping):
-                raise ValueError(f"gate.{section} = {value!r} is no table")
-            made = _SECTIONS[section](made, {key: entry for key, entry in value.items() if entry is not None})
-    return checked(made)
+                raise ValueError(f"{place}.{section} = {value!r} is no table")
+            try:
+                made = _SECTIONS[section](made, {key: entry for key, entry in value.items() if entry is not None})
+            except ValueError as error:
+                raise ValueError(f"{place}{str(error).removeprefix('gate')}") from error
+    return made
+
+
+def checked(policy: Policy, place: str = "gate") -> Policy:
+    """The policy itself. Raises ValueError where its thresholds make no sense together."""
+    try:
+        return consistent(policy)
+    except ValueError as error:
+        raise ValueError(f"{place}{str(error).removeprefix('gate')}") from error
 
 
 def _number(section: str, key: str, value: object) -> float:

@@ -63,8 +63,8 @@ def bounds(k: int, n: int, alpha: float, prior_q0: float) -> tuple[float, float]
     def inside(q: float) -> bool:
         return _log_e(k, n, q, prior_q0) < limit
 
-    lower = 0.0 if k == 0 else _edge(0.0, share, inside)
-    upper = 1.0 if k == n else _edge(1.0, share, inside)
+    lower = 0.0 if k == 0 else _edge(0.0, share, prior_q0, inside)
+    upper = 1.0 if k == n else _edge(1.0, share, prior_q0, inside)
     return lower, upper
 
 
@@ -123,17 +123,19 @@ def _log_e(k: int, n: int, q: float, prior_q0: float) -> float:
     return log_mixture(k, n, q, _PRIOR_EVENTS, _PRIOR_TRIALS / prior_q0)
 
 
-def _edge(outside: float, inside_at: float, inside: Callable[[float], bool]) -> float:
+def _edge(outside: float, inside_at: float, asked: float, inside: Callable[[float], bool]) -> float:
     """The last rate that is still inside, going from `inside_at` towards `outside`, to the neighbouring float.
 
-    Ending on an inside value, never on an outside one, keeps `pass` <=> upper < q0 exact.
+    Ending on an inside value, never on an outside one, and looking at the `asked` rate itself first, keeps `pass` <=> upper < q0 exact:
+    E is rounded, so close to the edge inside and outside alternate, and the search alone could end on the other side of q0.
     """
+    middle = asked if min(outside, inside_at) < asked < max(outside, inside_at) else (outside + inside_at) / 2.0
     for _ in range(1100):
-        middle = (outside + inside_at) / 2.0
         if middle in (outside, inside_at):
             break
         if inside(middle):
             inside_at = middle
         else:
             outside = middle
+        middle = (outside + inside_at) / 2.0
     return inside_at

@@ -83,6 +83,10 @@ class Policy:
     retire_after_s: float
     lease_s: float
     lease_renew_s: float
+    storm_rollbacks: int
+    """So many roll-backs of any routes within an hour stop every increase; 0: never."""
+    drill_s: float
+    """How old the last rehearsal of a roll-back may be before a cut-over; 0: none is asked for."""
     cutover_grace_s: float
     """For how long a cut-over goes on without being renewed."""
     detector_floor: float
@@ -146,6 +150,8 @@ def _default(parity: float, alpha: float) -> Policy:
         retire_after_s=30 * DAY_S,
         lease_s=60.0,
         lease_renew_s=15.0,
+        storm_rollbacks=3,
+        drill_s=30 * DAY_S,
         cutover_grace_s=DAY_S,
         detector_floor=1e6,
         dedupe_s=600.0,
@@ -177,6 +183,8 @@ def _demo(base: Policy) -> Policy:
         steps=(),
         dwell_s=(),
         approvals=0,
+        storm_rollbacks=0,
+        drill_s=0.0,
         cooldown_s=30.0,  # a visitor who has tried the roll-back wants to see the promotion again
         cooldown_max_s=300.0,
     )

@@ -8,6 +8,12 @@ from gate.facts import RouteStanding, State
 from gate.policy import Policy
 
 FULL_WEIGHT = 10_000
+_LEAST_INCREASES = 5
+
+
+def most_increases(policy: Policy) -> int:
+    """How often a route's weight may rise in any 24 hours (I15): 5 times, or once for each stop where more are configured."""
+    return max(_LEAST_INCREASES, len(policy.steps) + 1)
 
 
 @dataclass(frozen=True, slots=True)

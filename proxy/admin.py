@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 import structlog
@@ -21,7 +22,9 @@ from gate import decision as signed
 from proxy.admin_access import BearerToken, NoBrowsers
 from proxy.control import Control, Snapshot
 from proxy.figures import metrics_text, status_document
-from proxy.gate_probe import GateProbe, Judge
+from proxy.flagger import MAX_CALL, CallError, routes_in, said
+from proxy.gate_access import GateToken
+from proxy.gate_probe import GATE_S, GateProbe, Judge
 from store.openings import OpeningsError
 
 MAX_DECISION = 16 * 1024
@@ -44,7 +47,7 @@ class Admin:
         host = self._control.settings.proxy.admin.rpartition(":")[0]
         guards = [Middleware(NoBrowsers, host=host, named=token is not None)]
         if token is not None:
-            guards.append(Middleware(BearerToken, token=token))
+            guards += [Middleware(GateToken, token=token), Middleware(BearerToken, token=token)]
         return Starlette(
             routes=[
                 Route("/healthz", self._healthz),
@@ -52,6 +55,8 @@ class Admin:
                 Route("/metrics", self._metrics),
                 Route("/status", self._status),
                 Route("/gate/{route:path}", self._judged),
+                Route("/argo/{route:path}", self._measured),
+                Route("/flagger", self._confirmed, methods=["POST"]),
                 Route("/decisions", self._decisions, methods=["GET"]),
                 Route("/decisions", self._decide, methods=["POST"]),
                 Route("/pause", self._pause, methods=["POST"]),
@@ -99,10 +104,36 @@ class Admin:
         return JSONResponse(found)
 
     async def _judged(self, request: Request) -> Response:
+        return self._verdict(*await self._ask(str(request.path_params["route"])))
+
+    async def _measured(self, request: Request) -> Response:
+        """For Argo Rollouts, which reads the body of a 2xx only: a verdict is one, whatever it says; what is no verdict is none."""
+        status, document = await self._ask(str(request.path_params["route"]))
+        return self._verdict(200 if "verdict" in document else status, document)
+
+    async def _confirmed(self, request: Request) -> Response:
+        """Flagger's webhook: 200 lets it go on, anything else halts it, and the text shows up in its events."""
+        body = await _body(request, MAX_CALL)
+        if body is None:
+            return PlainTextResponse(f"a call has at most {MAX_CALL} bytes\n", 413)
+        try:
+            routes = routes_in(body)
+        except CallError as error:
+            return PlainTextResponse(f"{error}\n", 400)
+        answers = []
+        ends = asyncio.get_running_loop().time() + GATE_S
+        for route in routes:
+            late = asyncio.get_running_loop().time() > ends
+            answer = (503, {"error": "no time was left for it: use more webhooks"}) if late else await self._ask(route)
+            answers.append((route, *answer))
+        return PlainTextResponse(*said(answers))
+
+    async def _ask(self, route: str) -> tuple[int, dict[str, Any]]:
         if self._gate is None:
-            return JSONResponse({"error": "this proxy was started without a gate"}, 404)
-        known = {route.label for route in self._control.routes.routes.values()}
-        status, document = await self._gate.ask(str(request.path_params["route"]), known)
+            return 404, {"error": "this proxy was started without a gate"}
+        return await self._gate.ask(route, {known.label for known in self._control.routes.routes.values()})
+
+    def _verdict(self, status: int, document: dict[str, Any]) -> Response:
         text = orjson.dumps(
             document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS, default=str
         )  # as the command prints it
@@ -114,11 +145,9 @@ class Admin:
         return JSONResponse({"decisions": listed, "alarms": book.alarms, "unsigned": book.unsigned})
 
     async def _decide(self, request: Request) -> Response:
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_DECISION:
-                return JSONResponse({"error": f"a decision has at most {MAX_DECISION} bytes"}, 413)
+        body = await _body(request, MAX_DECISION)
+        if body is None:
+            return JSONResponse({"error": f"a decision has at most {MAX_DECISION} bytes"}, 413)
         try:
             offered = signed.decode(body.decode("utf-8"))
         except ValueError as error:
@@ -144,6 +173,16 @@ class Admin:
     async def _drain(self, _: Request) -> Response:
         self._control.drain()
         return JSONResponse({"draining": True}, 202)
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """The request's body; None where it has more than `most` bytes."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 def _unconfirmed(workers: int) -> dict[str, int]:

@@ -1,13 +1,15 @@
-"""The `[gate]` table. None means the profile's own value (gate.policy); gate.overrides makes a policy of it."""
+"""The `[gate]` table. None means the profile's own value (gate.policy); gate.policies makes each route's policy of it."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from gate.policies import policies_for
 from settings.section import Section
 from settings.units import Duration
+from traffic.route import parse_match
 
 
 class Unit(Section):
@@ -71,15 +73,73 @@ class Canary(Section):
     step_clean: int | None = Field(None, ge=1, description="units of each step at least (default 363)")
 
 
+class Overrides(Section):
+    """What may differ from the `[gate]` tables of the same names."""
+
+    parity: float | None = Field(None, gt=0, lt=1, description="the parity asked for (p0)")
+    span: Span = Field(Span(), description="as [gate.span]")
+    coverage: Coverage = Field(Coverage(), description="as [gate.coverage]")
+    latency: Latency = Field(Latency(), description="as [gate.latency]")
+    approvals: Approvals = Field(Approvals(), description="as [gate.approvals]")
+    canary: Canary = Field(Canary(), description="as [gate.canary]")
+
+
+class Tier(Overrides):
+    """One tier."""
+
+
+class Tiers(Section):
+    """A: sign-in, payment; B: every other; C: little traffic. A number is the tier's parity; a table overrides more, as for a route."""
+
+    A: Tier = Field(Tier(), description="0.9999, or a table")
+    B: Tier = Field(Tier(), description="gate.parity, or a table")
+    C: Tier = Field(Tier(), description="0.99, or a table")
+
+    @field_validator("A", "B", "C", mode="before")
+    @classmethod
+    def _number_is_the_parity(cls, value: Any) -> Any:
+        return {"parity": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class RouteGate(Overrides):
+    """One route's own thresholds: they win over its tier's, which win over `[gate]`."""
+
+    route: str = Field(description="as `paritygate routes` prints it, e.g. 'POST /api/orders/'")
+    tier: Literal["A", "B", "C"] = Field("B", description="its tier")
+    weight: float | None = Field(
+        None, gt=0, le=1, description="its share of gate.alpha; all of them and gate.reserve are 1 at the most together"
+    )
+
+    @field_validator("route")
+    @classmethod
+    def _check_route(cls, value: str) -> str:
+        return " ".join(parse_match(value))
+
+
 class Gate(Section):
     """What must hold before a route may move."""
 
     profile: Literal["default", "strict", "demo"] = "default"
     parity: float = Field(0.999, gt=0, lt=1, description="tier B's p0")
     alpha: float = Field(0.05, gt=0, lt=1, description="total error, spread over the routes")
+    reserve: float = Field(1.0, ge=0, le=1, description="share of alpha for the routes that have no weight of their own")
     unit: Unit = Unit()
     span: Span = Span()
     coverage: Coverage = Coverage()
     latency: Latency = Latency()
     approvals: Approvals = Approvals()
     canary: Canary = Canary()
+    tiers: Tiers = Tiers()
+    routes: tuple[RouteGate, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_parity_of_tier_b(self) -> Gate:
+        other = self.tiers.B.parity
+        if other is not None and "parity" in self.model_fields_set and other != self.parity:
+            raise ValueError(f"parity = {self.parity} and tiers.B = {other} are both tier B's: give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Gate:
+        policies_for(self.profile, self.parity, self.alpha, self.model_dump(exclude={"profile", "parity", "alpha"}))
+        return self

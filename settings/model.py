@@ -34,6 +34,15 @@ def _backend_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _page_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected a path such as /version, or http(s)://host:port/path")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user or a password: the version has to be readable without")
+    return value
+
+
 def _address(value: str) -> str:
     host, colon, port = value.rpartition(":")
     if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
@@ -65,11 +74,25 @@ class Candidate(Section):
 
     url: str = Field("http://127.0.0.1:8002", description="where FastAPI answers")
     build_header: str = Field("X-Build", description="response header that names the build; a new build starts new evidence")
+    version_url: str | None = Field(
+        None, description="where the candidate says which build runs (text or JSON), asked every 2 s; a path is one of `url`"
+    )
 
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str) -> str:
         return _backend_url(value)
+
+    @field_validator("version_url")
+    @classmethod
+    def _check_version_url(cls, value: str | None) -> str | None:
+        return value if value is None or value.startswith("/") else _page_url(value)
+
+    @property
+    def version_address(self) -> str | None:
+        """The whole version URL; None where there is none."""
+        own = self.version_url is not None and self.version_url.startswith("/")
+        return f"{self.url}{self.version_url}" if own else self.version_url
 
 
 class Proxy(Section):

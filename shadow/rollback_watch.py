@@ -16,6 +16,8 @@ SERVING_S = 3600.0
 MAX_ROUTES = 10_000
 MAX_BUILDS = 8
 """Builds of one route that are told apart."""
+DISTINCT_CLIENTS = 3
+"""So many clients must have met mismatches before an alarm, where so many ask at all: one client alone rolls no route back (T21)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,28 @@ class _Build:
     since: float
     seen_at: float
     comparisons: int = 0
+    mismatches: int = 0
+    first_mismatch: int = 0
+    """The number of the comparison that was the first mismatch since the last alarm."""
+    asking: set[str] = field(default_factory=set)
+    harmed: set[str] = field(default_factory=set)
+    """Clients that were compared, and those of them that met a mismatch since the last alarm; no more than matter are kept."""
+
+    def note(self, client: str, bad: bool) -> None:
+        """Takes one comparison in."""
+        self.comparisons += 1
+        self.mismatches += bad
+        if bad and self.mismatches == 1:
+            self.first_mismatch = self.comparisons
+        for known in (self.asking, self.harmed) if bad else (self.asking,):
+            if len(known) < DISTINCT_CLIENTS:
+                known.add(client)
+        self.detector = self.detector.update(bad)
+
+    def alarm(self, now: float, floor: float) -> bool:
+        """Whether the detector says so, and not for what one client of several makes of it."""
+        per_day = self.comparisons / max(now - self.since, 3600.0) * 86400.0
+        return len(self.harmed) == len(self.asking) and self.detector.alarm(alarm_threshold(per_day, floor))
 
 
 @dataclass(slots=True)
@@ -58,6 +82,8 @@ class _Served:
 
 class RollbackWatch:
     """One detector per route and build, from the first answer that a client got from the candidate. `now` is monotonic seconds.
+
+    One noisy client alone trips nothing but a hard trip: its repeats are not counted, and others must be harmed as well.
 
     Builds that answer in turns, as in a rolling deployment, are watched side by side: neither resets the other.
     """
@@ -102,10 +128,9 @@ class RollbackWatch:
             or not self._units.first(made.exchange.client, unit, now)
         ):
             return None
-        build.comparisons += 1
-        build.detector = build.detector.update(bad)
-        per_day = build.comparisons / max(now - build.since, 3600.0) * 86400.0
-        if not build.detector.alarm(alarm_threshold(per_day, self._floor)):
+        build.note(made.exchange.client, bad)
+        if not build.alarm(now, self._floor):
             return None
-        build.detector = Detector.start(self._q0)
-        return Trip(f"the rate of mismatches rose above the agreed {self._q0:.4%} (e-SR detector)", hard=False)
+        counts = f"{build.mismatches} mismatches in {build.comparisons - build.first_mismatch + 1} comparisons since the first"
+        build.detector, build.mismatches, build.harmed = Detector.start(self._q0), 0, set()
+        return Trip(f"the rate of mismatches rose above the agreed {self._q0:.4%} (e-SR detector, {counts})", hard=False)

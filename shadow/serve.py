@@ -46,6 +46,7 @@ from shadow.retention import keep_to_retention
 from shadow.rollback_watch import RollbackWatch
 from shadow.rule_alarms import RuleAlarms
 from shadow.rule_samples import RuleSamples
+from shadow.stated_builds import StatedBuilds
 from shadow.worker import HeldCeilings, Worker
 from store.database import Store
 from store.tasks import spawn
@@ -141,8 +142,10 @@ class Shadow:
             self._alarms.begin_anew,
             DifferenceRedactor(redactor),
         )
+        builds = Builds(header)
+        self._stated = StatedBuilds(builds, store, settings.candidate.version_address)
         self._worker = Worker(
-            Mirror(copies, bridge, judging, again, endings, writes, Builds(header), CurrentEpochs(store.evidence, clock)),
+            Mirror(copies, bridge, judging, again, endings, writes, builds, CurrentEpochs(store.evidence, clock)),
             endings,
             self._recorder,
             self._held,
@@ -185,6 +188,7 @@ class Shadow:
 
     async def start(self) -> None:
         """Opens the channel and starts writing. Raises ShadowError."""
+        await self._stated.look()  # before the first comparison: its evidence needs the build
         await self._channel.open()
         self._beside = [
             spawn(self._recorder.run(), "recorder"),
@@ -194,6 +198,7 @@ class Shadow:
             spawn(self._samples.run(), "what rules hide"),
             spawn(self._rule_alarms.run(), "alarms of rules"),
             spawn(learn_data_nodes(self._store, self._judging.key_names), "data nodes"),
+            spawn(self._stated.run(), "builds that are stated"),
             spawn(self._alarms.renew(lambda: bool(self._channel.connections)), "leases of canaries"),
         ]
 

@@ -45,11 +45,12 @@ async def declare_build(store: Store, build: str, actor: str, reason: str, now: 
 async def read_declared(store: Store, after: int = 0) -> tuple[DeclaredBuild | None, int]:
     """The newest declaration among the audit's links above number `after`, and the number of the newest link. Raises StoreError.
 
-    Who asks again and again hands in that number: only what came since is looked at.
+    Who asks again and again hands in that number: only what came since is looked at, and all of a store that was begun anew.
     """
     async with store.reading() as connection:
-        newest = await connection.scalar(select(func.max(AuditLink.seq))) or 0
-        return (await _newest(connection, after) if newest > after else None), max(int(newest), after)
+        newest = int(await connection.scalar(select(func.max(AuditLink.seq))) or 0)
+        since = after if newest >= after else 0
+        return (await _newest(connection, since) if newest > since else None), newest
 
 
 async def _newest(connection: AsyncConnection, after: int) -> DeclaredBuild | None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gate.facts import Coverage, Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
 from store.epochs import ATTEMPT_UNITS, Pair, as_rows
+from store.fleet import read_fleet
 from store.folding import read_served, read_top, read_week_shares
 from store.late_units import COUNTED
 from store.schema import Approval, Epoch, LatencyPair, OpenUnit, VerdictTotal, Window
@@ -75,6 +76,7 @@ async def read_evidence(
     histograms = await read_latencies(connection, wanted)
     coverage = await read_coverage(connection, wanted)
     served = await read_served(connection, wanted)
+    fleet = await read_fleet(connection)
     weeks, top = await read_week_shares(connection, wanted), await read_top(connection, wanted)
     total = max(1, routes_total if routes_total is not None else await count_routes(connection))
     evidence = {}
@@ -83,7 +85,7 @@ async def read_evidence(
         violations = tuple(ledger.violations())
         if label not in current:
             agreed = tuple(approvals.get((label, ""), ()))
-            evidence[label] = Evidence(label, routes_total=total, approvals=agreed, ledger_violations=violations)
+            evidence[label] = Evidence(label, routes_total=total, approvals=agreed, ledger_violations=violations, fleet=fleet)
             continue
         span = current[label]
         key = (label, span.epoch)
@@ -108,6 +110,7 @@ async def read_evidence(
             approvals=tuple(approvals.get(key, ())),
             ledger_violations=violations,
             coverage=coverage.get(label, Coverage()),
+            fleet=fleet,
             week_share=weeks.get(key),
             served=served.get(key, ()),
             top_client=top.get(key, {}).get("client", 0),

@@ -13,6 +13,7 @@ from gate.evaluate import evaluate
 from gate.facts import (
     Coverage,
     Evidence,
+    Fleet,
     GateVerdict,
     Guard,
     LatencyEvidence,
@@ -54,6 +55,7 @@ GOOD = Evidence(
     latency_samples=50_000,
     approvals=("anna", "ben"),
     coverage=COVERED,
+    fleet=Fleet((NOW - 2 * HOUR_S, NOW - 60), NOW - DAY_S),
     week_share=0.97,
     served=(ServedWindow(NOW - HOUR_S, 400, 0),),
     top_client=400,

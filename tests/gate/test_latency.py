@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -47,6 +48,62 @@ def test_s10_a_pass_never_comes_from_more_slow_candidates(good: int, bad: int, a
     """S10: pass is antitone in n10, once there are pairs enough to decide."""
     if good + bad - 1 >= 8 and latency_verdict(good, bad, alpha) == "pass":
         assert latency_verdict(good, bad - 1, alpha) == "pass"
+
+
+def exact_e(good: int, bad: int) -> Fraction:
+    """E as a fraction: 6 (good+1)! (bad+1)! 2^(good+bad) / (good+bad+3)!"""
+    return Fraction(6 * math.factorial(good + 1) * math.factorial(bad + 1) * 2 ** (good + bad), math.factorial(good + bad + 3))
+
+
+@pytest.mark.parametrize("alpha", [Fraction(1, 20), Fraction(1, 100), Fraction(1, 100_000)])
+def test_every_verdict_of_up_to_90_pairs_is_the_formulas(alpha: Fraction) -> None:
+    """In fractions, without a rounding: pass iff n01 > n10, E >= (1/alpha + 1)/2 and at least 8 pairs."""
+    for pairs in range(91):
+        for bad in range(pairs + 1):
+            good = pairs - bad
+            proven = pairs >= 8 and exact_e(good, bad) >= (1 / alpha + 1) / 2
+            wanted = ("pass" if good > bad else "fail" if good < bad else "undecided") if proven else "undecided"
+
+            assert latency_verdict(good, bad, float(alpha)) == wanted, (good, bad)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_s10_exact_false_pass_at_the_margin(alpha: float) -> None:
+    """S10: exactly at the margin a one-sided pair is a fair coin; looked at after each of 2,000 a pass comes with at most alpha.
+
+    And with more than half of it: a gate that is merely timid would be noticed.
+    """
+    alive, passed, least = [1.0], 0.0, 0
+    for pairs in range(1, 2_001):
+        alive = [(a + b) / 2 for a, b in zip([*alive, 0.0], [0.0, *alive], strict=True)]
+        while least <= pairs and latency_verdict(least, pairs - least, alpha) != "pass":
+            least += 1
+        passed += sum(alive[least:])
+        alive[least:] = [0.0] * len(alive[least:])
+
+    assert alpha / 2 < passed <= alpha
+
+
+@given(st.lists(st.tuples(st.floats(0, 500), st.floats(0, 500)), max_size=40), st.floats(0, 400), st.floats(0, 400))
+@settings(max_examples=80, deadline=None)
+def test_s10_concordant_pairs_are_neutral_and_sides_swap(pairs: list[tuple[float, float]], x: float, bound: float) -> None:
+    """S10: pairs that are slow on both sides or on none count nowhere; with the sides swapped the two counts are swapped."""
+    concordant = [pair for pair in pairs if (pair[0] > x) == (pair[1] > bound)]
+    whole, rest = counted(pairs, x, bound), counted([pair for pair in pairs if pair not in concordant], x, bound)
+    mirrored = counted([(candidate, primary) for primary, candidate in pairs], bound, x)
+
+    assert whole == rest
+    assert counted(concordant, x, bound) == (0, 0)
+    assert mirrored == whole[::-1]
+
+
+def counted(pairs: list[tuple[float, float]], x: float, bound: float) -> tuple[int, int]:
+    """(primary slow only, candidate slow only) at these frozen thresholds."""
+    tracker = LatencyTracker((P50,), 1, (LatencyEvidence("p50", x, bound, 0, 0),))
+    for pair in pairs:
+        tracker.observe(*pair)
+    lines = tracker.drain()
+    return (lines[0].primary_slow_only, lines[0].candidate_slow_only) if lines else (0, 0)
 
 
 def test_negative_counts_are_refused() -> None:

@@ -210,7 +210,7 @@ def test_i4_freezing_moves_nothing(state: State) -> None:
 
 @pytest.mark.parametrize(("action", "flag"), [("unfreeze", "frozen"), ("unlock", "locked")])
 def test_taking_a_stop_away_needs_as_many_people_as_a_promotion(action: str, flag: str) -> None:
-    """T11, T12, I14: two distinct people, whatever the evidence says; under the demo profile nobody."""
+    """I14: (T11, T12) two distinct people, whatever the evidence says; under the demo profile nobody."""
     stopped = standing_in(State.SHADOW, strikes=2, **{flag: True})
 
     for verdict in (None, verdict_of(approvals=()), verdict_of(approvals=("anna", "anna"))):
@@ -233,7 +233,7 @@ def test_off_needs_an_exposure_of_nothing(state: State) -> None:
 
 
 def test_i20_retirement_needs_a_long_cutover_parity_and_people() -> None:
-    """I20, T9: only from CUTOVER, after 30 days, with a passing verdict and two approvals."""
+    """I20: (T9) only from CUTOVER, after 30 days, with a passing verdict and two approvals."""
     cut_over = standing_in(State.CUTOVER, since=NOW - 30 * DAY_S)
 
     assert moved(cut_over, "retire").state is State.RETIRED

@@ -7,8 +7,10 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gate.overrides import policy_for
+from gate.policies import Policies, policies_for
 from gate.policy import DAY_S, HOUR_S
 from settings.model import Gate
 
@@ -126,3 +128,129 @@ def test_senseless_values_are_a_sentence(
 def test_the_cooldown_doubles_up_to_a_day() -> None:
     """1 h x 2^(strikes-1), at most 24 h, for any number of strikes."""
     assert [DEFAULT.cooldown_after(n) / HOUR_S for n in (0, 1, 2, 3, 5, 6, 10_000)] == [0, 1, 2, 4, 16, 24, 24]
+
+
+def policies(**gate: object) -> Policies:
+    """The policies of a `[gate]` table, by way of the settings' model."""
+    made = Gate.model_validate(gate)
+    return policies_for(made.profile, made.parity, made.alpha, made.model_dump(exclude={"profile", "parity", "alpha"}))
+
+
+def entry(route: str, **more: object) -> dict[str, object]:
+    return {"route": route, **more}
+
+
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        ({}, (0.9999, 0.999, 0.99)),
+        ({"parity": 0.9995}, (0.9999, 0.9995, 0.99)),
+        ({"tiers": {"A": 0.99995, "B": 0.998, "C": {"parity": 0.95}}}, (0.99995, 0.998, 0.95)),
+        ({"profile": "strict"}, (0.99999, 0.9999, 0.999)),
+        ({"profile": "demo"}, (0.95, 0.95, 0.95)),
+        ({"profile": "demo", "tiers": {"A": 0.99}}, (0.99, 0.95, 0.95)),
+    ],
+)
+def test_each_tier_has_its_parity_and_strict_asks_one_class_more(
+    gate: dict[str, object], expected: tuple[float, float, float]
+) -> None:
+    """Strict: B as A, C as B, and A a class of its own above."""
+    made = policies(**gate, routes=[entry(f"GET /{tier}", tier=tier) for tier in "ABC"])
+
+    assert tuple(made.of(f"GET /{tier}").p0 for tier in "ABC") == pytest.approx(expected, abs=1e-12)
+    assert [made.tier(f"GET /{tier}") for tier in "ABC"] == ["A", "B", "C"]
+    assert (made.of("GET /other").p0, made.tier("GET /other")) == (made.of("GET /B").p0, "B")
+
+
+def test_a_route_s_own_keys_win_over_its_tier_s_and_those_over_the_profile() -> None:
+    made = policies(
+        canary={"step_clean": 500},
+        span={"min": "10d"},
+        tiers={"A": {"approvals": {"count": 3}, "span": {"min": "20d"}, "coverage": {"per_shape": 99}}},
+        routes=[
+            entry("POST /pay", tier="A", approvals={"count": 4}, latency={"p99": [1.5, "50ms"]}),
+            entry("GET /x", parity=0.9995, coverage={"required": False}),
+        ],
+    )
+    pay, x, usual = made.of("POST /pay"), made.of("GET /x"), made.of("GET /else")
+
+    assert (pay.p0, pay.approvals, pay.span_s, pay.per_shape, pay.step_clean) == (0.9999, 4, 20 * DAY_S, 99, 500)
+    assert [(margin.tau, margin.ratio) for margin in pay.latency] == [("p50", 1.1), ("p95", 1.1), ("p99", 1.5)]
+    assert (x.p0, x.coverage_required, x.approvals, x.span_s) == (0.9995, False, 2, 10 * DAY_S)
+    assert usual == policy_for("default", 0.999, 0.05, {"canary": {"step_clean": 500}, "span": {"min": 10 * DAY_S}})
+
+
+def test_what_is_asked_of_one_route_is_asked_as_it_stands_in_the_strict_profile() -> None:
+    assert policies(profile="strict", routes=[entry("GET /x", parity=0.9995)]).of("GET /x").p0 == 0.9995
+
+
+def test_parameter_names_make_no_difference_to_a_route_s_policy() -> None:
+    made = policies(routes=[entry("GET /items/{id}", tier="A")])
+
+    assert made.of("GET /items/{pk}").p0 == 0.9999
+    assert made.of("GET /items/{pk}/").p0 == 0.999
+    assert made.of("GET __unrouted__") == made.usual
+    assert made.unknown(["GET /items/{any}"]) == ()
+    assert made.unknown(["GET /item/{id}"]) == ("GET /items/{id}",)
+
+
+@given(
+    st.lists(st.floats(0.001, 0.2), max_size=4),
+    st.floats(0, 0.2),
+    st.integers(1, 500),
+    st.integers(1, 40),
+)
+@settings(max_examples=60, deadline=None)
+def test_s13_weights_and_the_reserve_never_spend_more_than_alpha(
+    weights: list[float], reserve: float, others: int, attempts: int
+) -> None:
+    """S13: over routes with a weight, routes without one and attempts, at most alpha; a route that is added changes no weight."""
+    entries = [entry(f"GET /{number}", weight=weight) for number, weight in enumerate(weights)]
+    made = policies(reserve=reserve, routes=entries)
+    routes = [made.of(f"GET /{number}") for number in range(len(weights))]
+    total = sum(policy.alpha_for(others, j) for policy in routes for j in range(1, attempts + 1))
+    total += others * sum(made.usual.alpha_for(others, j) for j in range(1, attempts + 1))
+
+    assert total <= 0.05 * (1 + 1e-9)
+    added = policies(reserve=reserve, routes=[*entries, entry("GET /new")])
+    assert [added.of(f"GET /{number}") for number in range(len(weights))] == routes
+
+
+@pytest.mark.parametrize(
+    ("gate", "sentence"),
+    [
+        ({"routes": [entry("GET /a", weight=0.3)]}, "set gate.reserve to at most 0.7"),
+        ({"reserve": 0, "routes": [entry("GET /a", weight=0.7), entry("GET /b", weight=0.7)]}, "make the weights smaller"),
+        ({"routes": [entry("GET /a/{x}"), entry("GET /a/{y}")]}, r"gate.routes\[1\] \(GET /a/{y}\): is the same route as"),
+        ({"routes": [entry("GET /a", canary={"dwell": ["1h"]})]}, r"gate.routes\[0\] \(GET /a\).canary.dwell has 1 entries"),
+        ({"tiers": {"A": {"latency": {"p50": [0.5, 0]}}}}, r"gate.tiers.A.latency.p50: the ratio 0.5 is below 1"),
+        ({"routes": [entry("GTE /a")]}, "the method must be one of"),
+        ({"routes": [entry("GET /a", tier="D")]}, "Input should be 'A', 'B' or 'C'"),
+        ({"routes": [entry("GET /a", weight=0)]}, "greater than 0"),
+        ({"parity": 0.99, "tiers": {"B": 0.999}}, "are both tier B's: give one of them"),
+        ({"tiers": {"A": 2}}, "less than 1"),
+    ],
+)
+def test_a_senseless_tier_or_route_is_refused_with_its_place(gate: dict[str, object], sentence: str) -> None:
+    """Settings are refused when they are read, not when the route is judged."""
+    with pytest.raises(ValidationError, match=sentence):
+        Gate.model_validate(gate)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"routes": 5}, "gate.routes = 5 is no list"),
+        ({"routes": [{"route": "nonsense"}]}, r"gate.routes\[0\] \(nonsense\): route = 'nonsense' is no route"),
+        ({"routes": [{"route": "GET /a", "tier": "D"}]}, "tier = 'D' is not known: choose one of A, B, C"),
+        ({"routes": [{"route": "GET /a", "weight": "much"}]}, "weight = 'much' is a share of gate.alpha"),
+        ({"routes": [{"route": "GET /a", "parity": 1}]}, r"gate.routes\[0\] \(GET /a\).parity = 1 must lie between"),
+        ({"tiers": {"A": {"parity": math.nan}}}, "gate.tiers.A = nan must lie between"),
+        ({"tiers": {"A": 5}}, "gate.tiers.A = 5 is no table"),
+        ({"reserve": 1.5}, "gate.reserve = 1.5 is a share"),
+    ],
+)
+def test_policies_believe_no_settings_unseen(overrides: dict[str, object], sentence: str) -> None:
+    """The pure function checks by itself what the settings' model has checked before."""
+    with pytest.raises(ValueError, match=sentence):
+        policies_for("default", 0.999, 0.05, overrides)
