@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from gate.overrides import policy_for
+from cli.route_policies import policies_of
 from gate.policy import Policy
 from rules.model import RuleSet
 from settings.load import FILE_NAME, SettingsError, load_settings
@@ -44,14 +44,10 @@ def rules_of(settings: Settings) -> RuleSet:
     return read_rules(settings, today())
 
 
-def policy_of(settings: Settings) -> Policy:
-    """The gate's policy as configured."""
-    gate = settings.gate
-    overrides = gate.model_dump(exclude={"profile", "parity", "alpha"})
-    try:
-        return policy_for(gate.profile, gate.parity, gate.alpha, overrides)
-    except ValueError as error:
-        raise SettingsError(f"{settings.source or 'configuration'}: {error}") from error
+def policy_of(settings: Settings, route: str | None = None) -> Policy:
+    """The gate's policy of a route as configured; without one that of the routes without an entry of their own."""
+    policies = policies_of(settings)
+    return policies.usual if route is None else policies.of(route)
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[Made]], make: bool = False) -> Made:

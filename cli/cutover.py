@@ -79,8 +79,8 @@ def decide(settings: Settings, action: str, route: str, actor: str, reason: str)
     except SettingsError as error:  # said once, and no roll-back waits for it
         say(f"warning: no proxy can be asked or told directly: {error}")
     salt = secrets.token_hex(8)
-    policy = policy_of(settings)
     route = _resolved(settings, route)
+    policy = policy_of(settings, route)
     overtaken = 0
 
     async def store_it(store: Store) -> Decision:

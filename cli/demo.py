@@ -13,8 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.codes import CommandError, Exit
 from cli.console import cell, err, out, say, show, table
-from cli.context import now, policy_of
+from cli.context import now
 from cli.parity_table import WIDE_ENOUGH, judged_rows, parity_table
+from cli.route_policies import policies_of
 from store.records import ClusterRow
 from traffic.ledger import Ledger
 
@@ -107,7 +108,7 @@ async def _report(stage: object, ledgers: dict[str, Ledger], fix: str) -> int:
 
     assert isinstance(stage, Stage)
     rows = await stage.store.route_rows(now=now())
-    out.print(parity_table(judged_rows(rows, policy_of(stage.settings), now()), out.width))
+    out.print(parity_table(judged_rows(rows, policies_of(stage.settings), now()), out.width))
     clusters = await stage.store.clusters()
     outcome = truth.check(((c.atom.route, c.atom.aspect, c.atom.path) for c in clusters), fix)
     names = {place: defect.id for defect in truth.load_defects() for place in defect.keys}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from cli.console import cell, out, say, show, show_json, table
 from cli.context import ConfigOption, JsonOption, load, now, with_store
 from cli.known_routes import configured, resolve, seen
 from cli.route_policies import policies_of
+from gate.facts import Evidence, RouteStanding
 from gate.plan import RoutePlan, Total, plan_route, plan_total
 from gate.policies import Policies
 from gate.policy import DAY_S
@@ -42,7 +43,7 @@ def plan(
     async def read(store: Store) -> tuple[list[RoutePlan], set[str]]:
         labels = known | await seen(store)
         wanted = resolve(route, labels) if route is not None else None
-        return await plans_of(store, policies, at, wanted), labels
+        return await plans_of(store, policies, at, labels, wanted), labels
 
     plans, labels = with_store(settings, read)
     for entry in policies.unknown(labels) if labels else ():
@@ -56,14 +57,21 @@ def plan(
     _print(plans, total, policies)
 
 
-async def plans_of(store: Store, policies: Policies, at: float, route: str | None = None) -> list[RoutePlan]:
-    """The forecast of `route`, else of all that could be promoted, the slowest first and before them what cannot be foreseen."""
+async def plans_of(
+    store: Store, policies: Policies, at: float, known: Collection[str], route: str | None = None
+) -> list[RoutePlan]:
+    """The forecast of `route`, else of all that could be promoted, the slowest first and before them what cannot be foreseen.
+
+    `known` routes without traffic are among them: of those nothing can be promised, which is worth saying.
+    """
     if route is not None:
         facts = [(await store.evidence(route, now=at), await store.standing(route))]
     else:
-        facts = [
-            (row.evidence, row.standing) for row in await store.route_rows(now=at) if not row.route.endswith(f" {UNROUTED}")
-        ]
+        facts = [(row.evidence, row.standing) for row in await store.route_rows(now=at)]
+        total = len({*known, *(standing.route for _, standing in facts)})
+        silent = sorted(set(known) - {standing.route for _, standing in facts})
+        facts += [(Evidence(label, routes_total=total), RouteStanding(label)) for label in silent]
+        facts = [(evidence, standing) for evidence, standing in facts if not standing.route.endswith(f" {UNROUTED}")]
     plans = []
     for evidence, standing in facts:
         lately = None

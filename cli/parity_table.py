@@ -11,7 +11,7 @@ from rich.text import Text
 from cli.console import cell, table
 from gate.evaluate import evaluate
 from gate.facts import GateVerdict
-from gate.policy import Policy
+from gate.policies import ByRoute
 from store.records import RouteRow
 from traffic.ledger import ledger_document
 from traffic.outcome import Verdict
@@ -37,10 +37,10 @@ COLUMNS = [
 ]
 
 
-def judged_rows(rows: Sequence[RouteRow], policy: Policy, now: float) -> list[tuple[RouteRow, GateVerdict]]:
+def judged_rows(rows: Sequence[RouteRow], policies: ByRoute, now: float) -> list[tuple[RouteRow, GateVerdict]]:
     """Each route with the gate's verdict, worst first, then by traffic."""
     order = {"fail": 0, "undecided": 1, "pass": 2}
-    judged = [(row, evaluate(row.evidence, row.standing, policy, now)) for row in rows]
+    judged = [(row, evaluate(row.evidence, row.standing, policies.of(row.route), now)) for row in rows]
     return sorted(judged, key=lambda pair: (order[pair[1].verdict], -pair[0].ledger.seen, pair[0].route))
 
 

@@ -18,7 +18,8 @@ from settings.model import Settings
 COMMANDS = (
     "demo", "init", "doctor", "up", "proxy", "shadow", "dashboard", "routes", "routes import-django", "mismatches", "show", "status",
     "compare", "rules lint", "rules audit", "rules test", "rules explain", "rules schema", "gate show",
-    "gate plan", "gate calc", "cutover", "cutover promote", "cutover rollback", "cutover log", "deployed",
+    "gate plan", "gate calc", "gate token", "cutover", "cutover promote", "cutover rollback", "cutover drill", "cutover log",
+    "deployed",
     "export pytest", "export json", "export curl", "store upgrade", "store check", "store prune",
 )  # fmt: skip
 

@@ -14,9 +14,10 @@ import typer
 
 from cli.codes import CommandError, Exit
 from cli.console import out, say, show, show_json
-from cli.context import ConfigOption, JsonOption, load, now, policy_of, with_store
+from cli.context import ConfigOption, JsonOption, load, now, with_store
 from cli.groups import DefaultsToShow
 from cli.parity_table import judged_rows, parity_table, route_document
+from cli.route_policies import policies_of
 from gate.facts import GateVerdict
 from traffic.route import UNROUTED
 
@@ -34,7 +35,7 @@ def show_routes(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the parity table (the default). Exit 1 when a route's parity is broken, 3 when one is undecided, 0 when all hold."""
     settings = load(config)
     rows = with_store(settings, lambda store: store.route_rows(now=now()))
-    judged = judged_rows(rows, policy_of(settings), now())
+    judged = judged_rows(rows, policies_of(settings), now())
     if json:
         show_json({"routes": [route_document(row, verdict) for row, verdict in judged]})
     elif not judged:

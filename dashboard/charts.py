@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard import figures
 from dashboard.reads import RouteView
-from dashboard.session import current_policy
 from gate.facts import Evidence
 from store.records import TallyRow
 from store.tallies import MINUTE
@@ -35,7 +34,7 @@ def parity(views: Sequence[RouteView]) -> None:
             "upper": 1 - view.verdict.lower,
             "Parity": figures.observed_parity(view.verdict),
             "Gate": figures.gate_word(view.verdict.verdict),
-            "Needed": current_policy().p0,
+            "Needed": view.verdict.parity,
         }
         for view in measured
     ]

@@ -17,7 +17,7 @@ def show(view: RouteView) -> None:
     """The controls of a route, and what the last one did."""
     refused = controls.may_write(current_settings())
     standing, verdict = view.row.standing, view.verdict
-    stop = next_stop(standing, current_policy())
+    stop = next_stop(standing, current_policy(view.row.route))
     opens = verdict.verdict == "pass" and stop is not None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Your name", key="actor", max_chars=controls.NAME_LENGTH, persist_state="session", width=260)
@@ -33,7 +33,7 @@ def show(view: RouteView) -> None:
         if st.button("Roll back", key="rollback", disabled=bool(refused), help="The primary answers again. Needs no guard."):
             _ask("rollback", view.row.route, _typed_name(), standing.seq)
             st.rerun()
-        if current_policy().approvals and st.button(
+        if current_policy(view.row.route).approvals and st.button(
             "Approve",
             key="approve",
             disabled=bool(refused),
@@ -91,7 +91,7 @@ def _ask(action: str, route: str, actor: str, seq: int) -> None:
     """Carries it out and keeps the outcome for the next run of the page."""
     configured = current_settings()
     try:
-        decision = controls.request(opened(configured.store_url), configured, current_policy(), action, route, actor, seq)
+        decision = controls.request(opened(configured.store_url), configured, current_policy(route), action, route, actor, seq)
     except controls.NotDone as error:
         outcome = (route, False, str(error))
     except StoreError as error:

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime
 
 import streamlit as st
 
-from dashboard.session import answered, current_policy, current_settings, opened
+from dashboard.session import answered, current_policies, current_policy, current_settings, opened
 from differ.audit import Audited
 from differ.audit import audit as audit_of
 from gate.evaluate import evaluate
 from gate.facts import Decision, GateVerdict
-from gate.policy import Policy
+from gate.policies import Policies
 from rules.errors import RuleError
 from settings.load import SettingsError
 from settings.model import Settings
@@ -40,10 +40,10 @@ def _rows(url: str) -> list[RouteRow]:
     return sorted(rows, key=lambda row: row.route)
 
 
-@st.cache_resource(ttl=_MEMORY_S, max_entries=4, show_spinner=False)
-def _views(url: str, policy: Policy) -> list[RouteView]:
+@st.cache_resource(ttl=_MEMORY_S, max_entries=4, show_spinner=False, hash_funcs={Policies: repr})
+def _views(url: str, policies: Policies) -> list[RouteView]:
     now = time.time()
-    return [RouteView(row, evaluate(row.evidence, row.standing, policy, now)) for row in _rows(url)]
+    return [RouteView(row, evaluate(row.evidence, row.standing, policies.of(row.route), now)) for row in _rows(url)]
 
 
 @st.cache_data(ttl=_MEMORY_S, max_entries=64, show_spinner=False)
@@ -111,13 +111,13 @@ def route_names() -> list[str]:
 def route_view(route: str) -> RouteView | None:
     """One route with its gate verdict, None where the store does not know it."""
     row = next((row for row in answered(_rows) if row.route == route), None)
-    return None if row is None else RouteView(row, evaluate(row.evidence, row.standing, current_policy(), time.time()))
+    return None if row is None else RouteView(row, evaluate(row.evidence, row.standing, current_policy(route), time.time()))
 
 
 def route_views() -> list[RouteView]:
     """Every route with its gate verdict, sorted by name."""
-    policy = current_policy()
-    return answered(lambda url: _views(url, policy))
+    policies = current_policies()
+    return answered(lambda url: _views(url, policies))
 
 
 def clusters(route: str | None = None) -> list[ClusterRow]:

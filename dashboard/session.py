@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 import streamlit as st
 
 from dashboard.client import StoreClient
-from gate.overrides import policy_for
+from gate.policies import Policies, policies_for
 from gate.policy import Policy
 from rules.errors import RuleError
 from rules.load import EMPTY
@@ -44,11 +44,17 @@ def current_settings() -> Settings:
         _stop("The configuration cannot be used", str(error))
 
 
-def current_policy() -> Policy:
-    """The gate's policy, as the command line makes it of the same settings."""
+def current_policy(route: str | None = None) -> Policy:
+    """The gate's policy of a route, as the command line makes it of the same settings; without one that of most routes."""
+    policies = current_policies()
+    return policies.usual if route is None else policies.of(route)
+
+
+def current_policies() -> Policies:
+    """The gate's policies of all routes."""
     gate = current_settings().gate
     try:
-        return policy_for(gate.profile, gate.parity, gate.alpha, gate.model_dump(exclude={"profile", "parity", "alpha"}))
+        return policies_for(gate.profile, gate.parity, gate.alpha, gate.model_dump(exclude={"profile", "parity", "alpha"}))
     except ValueError as error:
         _stop("The gate's configuration cannot be used", str(error))
 

@@ -55,7 +55,7 @@ def evaluate(evidence: Evidence, standing: RouteStanding, policy: Policy, now: f
         verdict = "fail" if any(guard.holds is False for guard in blocking) else "undecided"
     usable = guards.usable_counts(evidence)
     n, k = (evidence.n, evidence.k) if usable else (0, 0)
-    alpha = policy.alpha_for(evidence.routes_total, evidence.attempt) if usable else policy.alpha
+    alpha = policy.alpha_for(evidence.routes_total, evidence.attempt, evidence.alpha_share) if usable else policy.alpha
     q0 = 1.0 - policy.p0
     lower, upper = bounds(k, n, alpha, q0)
     return GateVerdict(

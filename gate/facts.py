@@ -94,6 +94,8 @@ class Evidence:
     approvals: tuple[str, ...] = ()
     ledger_violations: tuple[str, ...] = ()
     coverage: Coverage = Coverage()
+    alpha_share: float | None = None
+    """The route's share of alpha, for ever; None where it was given none: all routes of now share then."""
     fleet: Fleet | None = None
     """None where nothing of the other routes was read."""
     week_share: float | None = None

@@ -38,7 +38,7 @@ def parity(evidence: Evidence, standing: RouteStanding, policy: Policy, now: flo
     if not usable_counts(evidence):
         return Guard("parity", None, "unknown", f"< {percent_text(q0)}", "the counts contradict themselves")
     n, k = evidence.n, evidence.k
-    alpha = policy.alpha_for(evidence.routes_total, evidence.attempt)
+    alpha = policy.alpha_for(evidence.routes_total, evidence.attempt, evidence.alpha_share)
     upper = bounds(k, n, alpha, q0)[1]
     figure = f"{k:,} of {count_text(n, 'unit')} mismatched, the rate is at most {percent_text(upper)}"
     threshold = f"< {percent_text(q0)} at alpha {alpha:.3g}"
@@ -216,7 +216,15 @@ def _time_contradictions(evidence: Evidence, now: float) -> list[str]:
 def usable_counts(evidence: Evidence) -> bool:
     """Whether n, k, attempt and routes can be calculated with."""
     counts = (evidence.n, evidence.k, evidence.attempt, evidence.routes_total)
-    return all(map(is_count, counts)) and evidence.k <= evidence.n and evidence.attempt >= 1 and evidence.routes_total >= 1
+    share = evidence.alpha_share
+    usable = share is None or 0.0 < share <= 1.0
+    return (
+        all(map(is_count, counts))
+        and usable
+        and evidence.k <= evidence.n
+        and evidence.attempt >= 1
+        and evidence.routes_total >= 1
+    )
 
 
 def compared(evidence: Evidence) -> int:

@@ -92,15 +92,29 @@ class Policy:
     detector_floor: float
     dedupe_s: float
 
-    def alpha_for(self, routes_total: int, attempt: int) -> float:
-        """The error this route may make in this attempt: its share of alpha, spent over its attempts."""
-        share = self.alpha / routes_total if self.split_alpha else self.alpha
+    def alpha_for(self, routes_total: int, attempt: int, share_of_alpha: float | None = None) -> float:
+        """The error this route may make in this attempt: its share of alpha, spent over its attempts.
+
+        Without a share of its own it is one of `routes_total` that have the same.
+        """
+        share = self.alpha
+        if self.split_alpha:
+            share = self.alpha / routes_total if share_of_alpha is None else self.alpha * share_of_alpha
         return share / (attempt * (attempt + 1)) if self.spend_alpha else share
 
     @property
     def unit_limits(self) -> UnitLimits:
         """What bounds the units of a window and of an epoch."""
         return UnitLimits(self.unit_max_open, self.max_share_client, self.max_share_request, self.max_shapes)
+
+    @property
+    def usual(self) -> Policy:
+        """This one: see `of`."""
+        return self
+
+    def of(self, label: str) -> Policy:
+        """This one: a policy alone is every route's. gate.policies.Policies tells routes apart."""
+        return self
 
     def cooldown_after(self, strikes: int) -> float:
         """Seconds a route rests after its `strikes`-th roll-back."""

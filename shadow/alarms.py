@@ -9,11 +9,11 @@ from collections.abc import Callable
 import structlog
 
 from gate.machine import Refused
-from gate.policy import Policy
+from gate.policies import ByRoute
 from shadow.faults import Outage
 from shadow.rollback_watch import Trip
 from store.attempts import restart_attempt
-from store.cutover import act, renew_leases
+from store.cutover import act, renew_leases, take_back_moved
 from store.database import Store
 from store.tasks import spawn
 
@@ -31,12 +31,12 @@ class Alarms:
         self,
         tell: Callable[[str, str], None],
         store: Store,
-        policy: Policy,
+        policies: ByRoute,
         key: bytes,
         now: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
-        self._tell, self._store, self._policy, self._key, self._now, self._clock = tell, store, policy, key, now, clock
+        self._tell, self._store, self._policies, self._key, self._now, self._clock = tell, store, policies, key, now, clock
         self._raised: dict[str, float] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
 
@@ -58,7 +58,7 @@ class Alarms:
         while True:
             try:
                 await act(
-                    self._store, "alarm", route, ACTOR, trip.reason, self._policy, self._key, self._now(), secrets.token_hex(8),
+                    self._store, "alarm", route, ACTOR, trip.reason, self._policies.of(route), self._key, self._now(), secrets.token_hex(8),
                     hard=trip.hard,
                 )  # fmt: skip
                 return
@@ -79,7 +79,7 @@ class Alarms:
     async def _restart(self, route: str, epoch: str) -> None:
         reason = "mismatches came in a burst (e-SR detector): the evidence begins anew"
         try:
-            begun = await restart_attempt(self._store, route, epoch, ACTOR, reason, self._policy, self._now())
+            begun = await restart_attempt(self._store, route, epoch, ACTOR, reason, self._policies.of(route), self._now())
         except Exception as error:  # the next burst tells it again
             log.warning("a burst of mismatches is not recorded", route=route, error=str(error))
             return
@@ -87,14 +87,17 @@ class Alarms:
             log.warning(reason, route=route, epoch=epoch)
 
     async def renew(self, watched: Callable[[], bool]) -> None:
-        """Renews the leases of canaries and cut-overs for as long as `watched` says that their proxies' traffic is seen here; until cancelled."""
+        """Renews the leases of canaries and cut-overs while `watched` says that their proxies' traffic is seen here; until cancelled."""
         outage = Outage("the leases of canaries cannot be renewed")
         while True:
-            await asyncio.sleep(self._policy.lease_renew_s)
+            await asyncio.sleep(self._policies.usual.lease_renew_s)
             if not watched():
                 continue  # nobody would notice a candidate that turns bad: let the leases run out
             try:
-                await renew_leases(self._store, self._policy, self._key, self._now())
+                salt = secrets.token_hex(8)
+                for decision in await take_back_moved(self._store, self._policies.usual, self._key, self._now(), salt):
+                    log.warning("the canary is back in shadow: a new build or rule set", route=decision.route)
+                await renew_leases(self._store, self._policies.usual, self._key, self._now())
                 outage.worked()
             except Exception as error:
                 outage.failed(error)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gate.detector import Detector, Repeats, alarm_threshold
-from gate.policy import Policy
+from gate.policies import ByRoute
 from shadow.comparison import Compared
 from traffic.message import Failure, Side
 from traffic.outcome import Verdict
@@ -31,10 +31,10 @@ class _Shadowed:
 class BurstWatch:
     """One detector per route and epoch. `now` is monotonic seconds. Of MAX_ROUTES routes the one heard of least recently is forgotten."""
 
-    def __init__(self, policy: Policy, now: Callable[[], float]) -> None:
-        self._q0, self._floor, self._now = 1.0 - policy.p0, policy.detector_floor, now
+    def __init__(self, policies: ByRoute, now: Callable[[], float]) -> None:
+        self._policies, self._now = policies, now
         self._routes: OrderedDict[str, _Shadowed] = OrderedDict()
-        self._repeats, self._units = Repeats(policy.dedupe_s), Repeats(policy.unit_window_s)
+        self._repeats, self._units = Repeats(policies.usual.dedupe_s), Repeats(policies.usual.unit_window_s)
 
     def observe(self, made: Compared, unit: str | None) -> bool:
         """Takes one comparison in; True when the epoch's evidence should begin anew. Evidence of served clients is another's matter."""
@@ -53,15 +53,18 @@ class BurstWatch:
         watched.comparisons += 1
         watched.detector = watched.detector.update(bad)
         per_day = watched.comparisons / max(now - watched.since, 3_600.0) * 86_400.0
-        if not watched.detector.alarm(alarm_threshold(per_day, self._floor)):
+        if not watched.detector.alarm(alarm_threshold(per_day, self._policies.of(exchange.route).detector_floor)):
             return False
-        watched.detector = Detector.start(self._q0)
+        watched.detector = Detector.start(self._q0(exchange.route))
         return True
+
+    def _q0(self, route: str) -> float:
+        return 1.0 - self._policies.of(route).p0
 
     def _watched(self, route: str, epoch: str, now: float) -> _Shadowed:
         found = self._routes.get(route)
         if found is None or found.epoch != epoch:
-            found = self._routes[route] = _Shadowed(epoch, Detector.start(self._q0), now)
+            found = self._routes[route] = _Shadowed(epoch, Detector.start(self._q0(route)), now)
         self._routes.move_to_end(route)
         if len(self._routes) > MAX_ROUTES:
             self._routes.popitem(last=False)

@@ -12,7 +12,7 @@ import structlog
 from differ.facts import Atom
 from gate.facts import Evidence, LatencyEvidence
 from gate.latency import LatencyTracker, latency_verdict
-from gate.policy import Policy
+from gate.policies import ByRoute
 from shadow.comparison import Compared
 from store.records import Finding, LatencyCounts
 from traffic.message import Failure, Response
@@ -32,8 +32,8 @@ class _Claim:
 class LatencyWatch:
     """Per (route, epoch). `recall` starts reading a route's stored evidence, so that thresholds outlive a restart."""
 
-    def __init__(self, policy: Policy, now: Callable[[], float], recall: Callable[[str], Awaitable[Evidence]]) -> None:
-        self._policy, self._now, self._recall = policy, now, recall
+    def __init__(self, policies: ByRoute, now: Callable[[], float], recall: Callable[[str], Awaitable[Evidence]]) -> None:
+        self._policies, self._now, self._recall = policies, now, recall
         self._claims: OrderedDict[tuple[str, str], _Claim] = OrderedDict()
 
     def knows(self, route: str, epoch: str) -> bool:
@@ -56,7 +56,8 @@ class LatencyWatch:
         except Exception as error:
             log.warning("stored latency thresholds cannot be read and are taken anew", route=route, error=str(error))
         claim.counts = {line.tau: (line.primary_slow_only, line.candidate_slow_only) for line in frozen}
-        claim.tracker = LatencyTracker(self._policy.latency, self._policy.latency_calibrate, frozen)
+        policy = self._policies.of(route)
+        claim.tracker = LatencyTracker(policy.latency, policy.latency_calibrate, frozen)
 
     def observe(self, made: Compared) -> tuple[list[LatencyCounts], list[Finding]]:
         """Takes one pair of times in; returns the increments to store and what is newly found."""
@@ -87,7 +88,7 @@ class LatencyWatch:
                     line.candidate_slow_only,
                 )
             )
-            if line.tau not in claim.told and latency_verdict(*after, self._policy.latency_alpha) == "fail":
+            if line.tau not in claim.told and latency_verdict(*after, self._policies.of(route).latency_alpha) == "fail":
                 claim.told.add(line.tau)
                 findings.append(self._finding(route, made.epoch, line.tau, line.threshold_ms, line.bound_ms, after))
         return counts, findings

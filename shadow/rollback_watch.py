@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gate.detector import Detector, Repeats, alarm_threshold, hard_trip
-from gate.policy import Policy
+from gate.policies import ByRoute
 from shadow.comparison import Compared
 from traffic.message import Failure, Response, Side
 from traffic.outcome import Verdict
@@ -88,11 +88,11 @@ class RollbackWatch:
     Builds that answer in turns, as in a rolling deployment, are watched side by side: neither resets the other.
     """
 
-    def __init__(self, policy: Policy, now: Callable[[], float]) -> None:
-        self._q0, self._floor, self._now = 1.0 - policy.p0, policy.detector_floor, now
+    def __init__(self, policies: ByRoute, now: Callable[[], float]) -> None:
+        self._policies, self._now = policies, now
         self._routes: OrderedDict[str, _Served] = OrderedDict()
-        self._repeats = Repeats(policy.dedupe_s)
-        self._units = Repeats(policy.unit_window_s)
+        self._repeats = Repeats(policies.usual.dedupe_s)
+        self._units = Repeats(policies.usual.unit_window_s)
 
     def observe(self, made: Compared, unit: str | None) -> Trip | None:
         """Takes one comparison in; the trip, once per alarm, else None."""
@@ -109,7 +109,10 @@ class RollbackWatch:
         if now - served.live_at > SERVING_S:  # nobody is served by the candidate any more
             del self._routes[route]
             return None
-        return self._judge(made, unit, served.build(made.build, self._q0, now), now)
+        return self._judge(made, unit, served.build(made.build, self._q0(route), now), now)
+
+    def _q0(self, route: str) -> float:
+        return 1.0 - self._policies.of(route).p0
 
     def _judge(self, made: Compared, unit: str | None, build: _Build, now: float) -> Trip | None:
         bad = isinstance(made.candidate, Failure) or made.judgement.verdict is Verdict.MISMATCH
@@ -129,8 +132,11 @@ class RollbackWatch:
         ):
             return None
         build.note(made.exchange.client, bad)
-        if not build.alarm(now, self._floor):
+        if not build.alarm(now, self._policies.of(made.exchange.route).detector_floor):
             return None
         counts = f"{build.mismatches} mismatches in {build.comparisons - build.first_mismatch + 1} comparisons since the first"
-        build.detector, build.mismatches, build.harmed = Detector.start(self._q0), 0, set()
-        return Trip(f"the rate of mismatches rose above the agreed {self._q0:.4%} (e-SR detector, {counts})", hard=False)
+        build.detector, build.mismatches, build.harmed = Detector.start(self._q0(made.exchange.route)), 0, set()
+        return Trip(
+            f"the rate of mismatches rose above the agreed {self._q0(made.exchange.route):.4%} (e-SR detector, {counts})",
+            hard=False,
+        )

@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 import structlog
 
-from gate.overrides import policy_for
+from gate.policies import policies_for
 from rules.model import RuleSet
 from rules.subset import names, version_of
 from settings.model import Settings
 from settings.redaction import redactor_of
 from shadow.alarms import Alarms
+from shadow.alpha_shares import known_routes, share_alpha
 from shadow.asking_again import AskingAgain
 from shadow.breaker import Breaker
 from shadow.bridge import Bridge
@@ -101,7 +102,8 @@ class Shadow:
         clock, now = time.monotonic, time.time
         mirror = settings.mirror
         self._timeout, self._store, self._now, self._kept = mirror.timeout, store, now, settings.store
-        policy = policy_for(
+        self._settings = settings
+        policies = policies_for(
             settings.gate.profile, settings.gate.parity, settings.gate.alpha, settings.gate.model_dump(exclude_none=True)
         )
         bridge, writes, self._held = Bridge(), PendingWrites(), Held()
@@ -126,19 +128,19 @@ class Shadow:
         )
         redactor = redactor_of(settings, key)
         offers = ExampleOffers(clock, keep)
-        endings = Endings(redactor, rules.digest, policy.unit_window_s, offers, Modes(clock), now, versions)
+        endings = Endings(redactor, rules.digest, policies.usual.unit_window_s, offers, Modes(clock), now, versions)
         self._samples = RuleSamples(rules, versions, identity, judging, endings, self._recorder.add_samples, now, clock, keep)
         self._rule_alarms = RuleAlarms(store, rules, versions, now)
-        self._alarms = Alarms(self._tell, store, policy, key, now, clock)
+        self._alarms = Alarms(self._tell, store, policies, key, now, clock)
         observers = Observers(
-            LatencyWatch(policy, now, store.evidence),
+            LatencyWatch(policies, now, store.evidence),
             RelationWatch(now),
-            RollbackWatch(policy, clock),
+            RollbackWatch(policies, clock),
             self._samples,
             judging.key_names,
             self._recorder,
             self._alarms.sound,
-            BurstWatch(policy, clock),
+            BurstWatch(policies, clock),
             self._alarms.begin_anew,
             DifferenceRedactor(redactor),
         )
@@ -199,6 +201,7 @@ class Shadow:
             spawn(self._rule_alarms.run(), "alarms of rules"),
             spawn(learn_data_nodes(self._store, self._judging.key_names), "data nodes"),
             spawn(self._stated.run(), "builds that are stated"),
+            spawn(share_alpha(lambda: known_routes(self._settings), self._store.share_alpha), "shares of alpha"),
             spawn(self._alarms.renew(lambda: bool(self._channel.connections)), "leases of canaries"),
         ]
 

@@ -126,6 +126,21 @@ async def renew_leases(store: Store, policy: Policy, key: bytes, now: float) -> 
     return renewed
 
 
+async def take_back_moved(store: Store, policy: Policy, key: bytes, now: float, salt: str) -> list[Decision]:
+    """Brings canaries to shadow whose route has moved on to another epoch (I5, T6): a new build or rule set has earned no weight.
+
+    To be called before `renew_leases`, which would let the canary's lease run out and its standing say canary for ever.
+    """
+    async with store.reading() as connection:
+        moved = [
+            decision.route
+            for decision in await read_decisions(connection)
+            if decision.state is State.CANARY and (await read_one(connection, decision.route)).epoch not in ("", decision.epoch)
+        ]
+    reason = "another build or rule set than the one that earned the weight: evidence begins anew"
+    return [await act(store, "shadow", route, "shadow", reason, policy, key, now, salt) for route in moved]
+
+
 async def _approve(
     connection: AsyncConnection,
     standing: RouteStanding,

@@ -12,6 +12,7 @@ from gate.facts import Decision, Evidence, RouteStanding
 from gate.shares import USUAL, UnitLimits
 from store import (
     accounts,
+    alpha_shares,
     audit,
     clusters,
     data_nodes,
@@ -174,6 +175,11 @@ class Store:
         """What is known of the use of rules, for `differ.audit`."""
         async with self.reading() as connection:
             return await rule_uses.read_rule_usage(connection)
+
+    async def share_alpha(self, routes: Collection[str]) -> int:
+        """Gives the routes that have none yet their share of alpha, for ever; how many."""
+        async with self.writing() as connection:
+            return await alpha_shares.assign_shares(connection, routes)
 
     async def note_loaded(self, loaded: Sequence[LoadedRule]) -> None:
         """Notes which versions of rules a shadow has loaded: an audit counts from then on."""

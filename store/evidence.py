@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gate.facts import Coverage, Evidence, LatencyEvidence
 from store.accounts import incidents, read_ledgers
+from store.alpha_shares import read_share, read_shares
 from store.epochs import ATTEMPT_UNITS, Pair, as_rows
 from store.fleet import read_fleet
 from store.folding import read_served, read_top, read_week_shares
@@ -77,6 +78,7 @@ async def read_evidence(
     coverage = await read_coverage(connection, wanted)
     served = await read_served(connection, wanted)
     fleet = await read_fleet(connection)
+    shares = {route: await read_share(connection, route)} if route is not None else await read_shares(connection)
     weeks, top = await read_week_shares(connection, wanted), await read_top(connection, wanted)
     total = max(1, routes_total if routes_total is not None else await count_routes(connection))
     evidence = {}
@@ -85,7 +87,14 @@ async def read_evidence(
         violations = tuple(ledger.violations())
         if label not in current:
             agreed = tuple(approvals.get((label, ""), ()))
-            evidence[label] = Evidence(label, routes_total=total, approvals=agreed, ledger_violations=violations, fleet=fleet)
+            evidence[label] = Evidence(
+                label,
+                routes_total=total,
+                approvals=agreed,
+                ledger_violations=violations,
+                fleet=fleet,
+                alpha_share=shares.get(label),
+            )
             continue
         span = current[label]
         key = (label, span.epoch)
@@ -111,6 +120,7 @@ async def read_evidence(
             ledger_violations=violations,
             coverage=coverage.get(label, Coverage()),
             fleet=fleet,
+            alpha_share=shares.get(label),
             week_share=weeks.get(key),
             served=served.get(key, ()),
             top_client=top.get(key, {}).get("client", 0),

@@ -62,6 +62,14 @@ class OpenUnit(Base):
     at: Mapped[float] = mapped_column(Float(53))
 
 
+class AlphaShare(Base):
+    """The share of alpha of a route (store.alpha_shares)."""
+
+    __tablename__ = "alpha_share"
+    route: Mapped[str] = route_column()
+    share: Mapped[float] = mapped_column(Float(53))
+
+
 class ShapeTotal(Base):
     """How many requests of a route were looked at; those of shapes beyond the bound are `other`."""
 

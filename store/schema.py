@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
+from store.evidence_schema import AlphaShare as AlphaShare
 from store.evidence_schema import Epoch as Epoch
 from store.evidence_schema import FrequentUnits as FrequentUnits
 from store.evidence_schema import KnownShape as KnownShape

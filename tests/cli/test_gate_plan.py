@@ -130,6 +130,16 @@ def test_a_route_without_a_closed_unit_is_told_a_least_time(folder: Path, run: A
     assert "comparisons a day at the most, no unit is closed yet" in out
 
 
+def test_a_configured_route_without_traffic_is_among_them(site: Path, run: Any) -> None:
+    """It is what a fleet's plan would forget otherwise."""
+    where = configure(site, '[gate]\nprofile = "demo"\n[[route]]\nmatch = "GET /never/"')
+    document = json.loads(run("gate", "plan", "--json", *where)[1])
+    never = next(row for row in document["routes"] if row["route"] == "GET /never/")
+
+    assert (never["days"], never["n"], document["total"]["routes"], document["total"]["unforeseen"]) == (None, 0, 5, 3)
+    assert never["text"].startswith("GET /never/: nothing is compared, so no time can be promised")
+
+
 def test_a_plan_for_a_route_that_nobody_knows_is_an_error_with_the_nearest(site: Path, run: Any) -> None:
     code, _, err = run("gate", "plan", "GET /goood/{id}", *configure(site, '[gate]\nprofile = "demo"'))
 
@@ -157,6 +167,21 @@ def test_the_gate_judges_a_route_by_its_own_policy(site: Path, run: Any) -> None
     verdict = json.loads(out)
 
     assert (code, verdict["verdict"], verdict["parity"], verdict["alpha"]) == (3, "undecided", 0.99, 0.025)
+
+
+def test_each_verdict_has_the_exit_code_that_the_documentation_gives_it(site: Path, run: Any) -> None:
+    """0 pass, 1 fail, 3 undecided, 2 usage, 4 no store: CI goes by nothing else."""
+    where = configure(site, '[gate]\nprofile = "demo"')
+    codes = {name: run("gate", route, *where)[0] for name, route in (("pass", GOOD), ("fail", BAD), ("undecided", YOUNG))}
+    codes["wrong"] = run("gate", "GET /nowhere", *where)[0]
+    for path in site.glob("paritygate.db*"):
+        path.unlink()
+    codes["reached"] = run("gate", GOOD, *where)[0]
+    text = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\d+) \| (.*?) \|", text, re.MULTILINE))
+
+    assert codes == {"pass": 0, "fail": 1, "undecided": 3, "wrong": 2, "reached": 4}
+    assert {name: name in rows[str(code)] for name, code in codes.items()} == dict.fromkeys(codes, True)
 
 
 @pytest.mark.parametrize(

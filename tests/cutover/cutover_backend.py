@@ -75,4 +75,6 @@ class Backend:
         status = "401 Unauthorized" if segment in self.refused else "200 OK"
         body = body_of(path, user, wrong)
         named = f"X-Build: {self.build}\r\n" if self.build else ""
-        return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{named}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        return (
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{named}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        )

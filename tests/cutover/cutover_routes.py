@@ -54,7 +54,11 @@ class Ruling:
         eras = self.eras.get(seen.segment, [Era(0.0, 0.0, None)])
         for era, following in zip(eras, [*eras[1:], None], strict=True):
             over = following is not None and seen.asked > following.settled + GRACE_S
-            if era.begun <= seen.ended and not over and self.by_candidate(era.decision, seen.segment, seen.user) == seen.by_candidate:
+            if (
+                era.begun <= seen.ended
+                and not over
+                and self.by_candidate(era.decision, seen.segment, seen.user) == seen.by_candidate
+            ):
                 return True
         return False
 

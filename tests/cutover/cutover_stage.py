@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 from cutover_backend import Backend
@@ -62,7 +61,8 @@ class Machine:
         """By route: the number in force, its weight, and whether an alarm overrules it."""
         document = (await client.get(f"http://127.0.0.1:{self.admin}/decisions")).json()
         return {
-            item["route"]: (item["seq"], item["weight_bp"], item["route"] in document["alarms"]) for item in document["decisions"]
+            item["route"]: (item["seq"], item["weight_bp"], item["route"] in document["alarms"])
+            for item in document["decisions"]
         }
 
 
@@ -155,7 +155,8 @@ class Stage:
                 decision = await self.act("promote", segment)
                 break
             except Refused as refused:
-                assert time.monotonic() < end, f"{segment} was not promoted within {within_s:g} s: {refused}"
+                if time.monotonic() > end:
+                    raise AssertionError(f"{segment} was not promoted within {within_s:g} s: {refused}") from None
                 if all(reason.startswith("approvals") for reason in refused.reasons):
                     for person in ("ann", "ben"):
                         await self.act("approve", segment, person)

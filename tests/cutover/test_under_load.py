@@ -73,12 +73,19 @@ def test_every_answer_came_from_a_backend_that_a_decision_allowed(played: tuple[
 
     assert [seen for seen in stage.clients.seen if not stage.ruling.allowed(seen)] == []
     certain = Counter(
-        (seen.segment, era.name, seen.by_candidate) for seen in stage.clients.seen if (era := stage.ruling.alone(seen)) is not None
+        (seen.segment, era.name, seen.by_candidate)
+        for seen in stage.clients.seen
+        if (era := stage.ruling.alone(seen)) is not None
     )
     for segment, name in (("a", "canary 2000"), ("b", "canary 6000")):  # both sides were seen at work
         assert certain[segment, name, True]
         assert certain[segment, name, False]
-    for segment, name, side in (("a", "alarm", False), ("b", "expired", False), ("c", "cutover 10000", True), ("c", "manual", False)):
+    for segment, name, side in (
+        ("a", "alarm", False),
+        ("b", "expired", False),
+        ("c", "cutover 10000", True),
+        ("c", "manual", False),
+    ):
         assert certain[segment, name, side]
         assert not certain[segment, name, not side]
 
@@ -144,11 +151,13 @@ def test_a_rollback_works_without_the_store(played: tuple[Stage, Outcome], recor
     record_property("rollback_without_store_s", round(outcome.rollback_took, 3))
 
     assert [weight for _, weight, _ in outcome.after_return["c"]] == [0, 0]
-    assert [row.action for row in outcome.audit if row.route == "GET /c/{id}"][0] == "rollback"
+    assert next(row.action for row in outcome.audit if row.route == "GET /c/{id}") == "rollback"
     assert outcome.problems == []
 
 
-def test_the_end_of_a_lease_takes_a_canary_to_nothing_and_a_replay_does_not_bring_it_back(played: tuple[Stage, Outcome]) -> None:
+def test_the_end_of_a_lease_takes_a_canary_to_nothing_and_a_replay_does_not_bring_it_back(
+    played: tuple[Stage, Outcome],
+) -> None:
     """I10, I11: nobody got the candidate afterwards, neither when the store was back nor when the old decision was told again."""
     stage, outcome = played
     (expired,) = [era for era in stage.ruling.eras["b"] if era.name == "expired"]

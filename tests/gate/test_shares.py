@@ -31,7 +31,7 @@ known = st.builds(Frequent, st.dictionaries(st.sampled_from("abcdeuvwxy"), st.in
 
 
 @given(units, st.integers(0, 500), known, known, shares, shares)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @example(
     [a_unit(i, "a", str(i)) for i in range(300)] + [a_unit(i, f"b{i}", str(-i)) for i in range(10)], 0, NOBODY, NOBODY, 0.9, 1.0
 )
@@ -52,7 +52,7 @@ def test_no_share_is_exceeded(
 
 
 @given(units, st.integers(0, 100), known, shares, shares, st.randoms(use_true_random=False), st.integers(0, 2**60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_neither_order_nor_verdicts_choose(
     window: list[Unit], before: int, clients: Frequent, one: float, other: float, random: Random, verdicts: int
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_large_share_is_kept_to_as_well(share: float) -> None:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 50)), max_size=12), st.integers(1, 6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_frequent_counts_err_downwards_and_within_their_bound(windows: list[dict[str, int]], capacity: int) -> None:
     """Misra and Gries: true - missed <= count <= true for every key, missed <= total / (capacity + 1), at most `capacity` keys."""
     frequent, true = NOBODY, Counter[str]()

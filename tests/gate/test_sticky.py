@@ -95,15 +95,14 @@ def test_i25_nobody_known_is_never_drawn(weight: int, group: str | None, now: fl
 def test_i26_a_group_moves_as_one(client: str, group: str, one: str, other: str, weight: int) -> None:
     """I26: at one weight and salt a client is on one side on all routes of a group, whatever they are called."""
     sides = {
-        serves_candidate(replace(HALF, route=route, weight_bp=weight), client, DURING, group) for route in (one, other, "GET /a")
+        serves_candidate(replace(HALF, route=route, weight_bp=weight), client, DURING, group)
+        for route in (one, other, "GET /a")
     }
 
     assert len(sides) == 1
 
 
-@given(
-    st.sampled_from([0.0, ISSUED - 61.0, ISSUED + 60.0, ISSUED + 60.1, 1e12, math.inf, -math.inf, math.nan]), texts, weights
-)
+@given(st.sampled_from([0.0, ISSUED - 61.0, ISSUED + 60.0, ISSUED + 60.1, 1e12, math.inf, -math.inf, math.nan]), texts, weights)
 @settings(max_examples=100, deadline=None)
 def test_i11_outside_its_lease_a_canary_serves_nobody(now: float, client: str, weight: int) -> None:
     """I11, I9: after the lease, at the very instant of its end, long before it, or without a clock."""

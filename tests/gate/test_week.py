@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.week import CELLS, HOUR_S, MANY, PROFILE_S, cell_of, covered_share
+from gate.week import CELLS, FEW, HOUR_S, LARGE, MANY, PROFILE_S, cell_of, covered_share
 
 cells = st.integers(0, CELLS - 1)
 traffics = st.dictionaries(cells, st.integers(0, 10_000), max_size=30)
@@ -38,6 +38,7 @@ def test_a_week_without_its_weekend_is_short_of_95_percent() -> None:
 
 def test_a_busy_hour_needs_ten_units_and_a_quiet_one_needs_one() -> None:
     """More than 1 % of the traffic is busy; exactly 1 % is not."""
+    assert (FEW, MANY, LARGE) == (1, 10, 0.01)
     traffic = {0: 50, 1: 1, 2: 49}
 
     assert covered_share(traffic, {0: MANY - 1, 1: 1, 2: MANY - 1}) == pytest.approx(0.01)

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from shadow_backends import Seen, always, answer, backend, document
+from shadow_stage import Proxy, configured, ok, running
 
 from shadow.builds import Builds
 from shadow.stated_builds import StatedBuilds
@@ -19,6 +21,7 @@ from traffic.build import BuildError
 from traffic.message import Response
 
 NOW = 1_800_000_000.0
+TEXT = [("Content-Type", "text/plain")]
 
 
 def reply(body: bytes, kind: str = "text/plain", status: str = "200 OK", length: int | None = None) -> bytes:
@@ -27,14 +30,14 @@ def reply(body: bytes, kind: str = "text/plain", status: str = "200 OK", length:
 
 
 @asynccontextmanager
-async def answering(answer: Callable[[], bytes]) -> AsyncIterator[str]:
-    """A candidate that answers each request with `answer()` and then, where that is cut short, with nothing more."""
+async def answering(text: Callable[[], bytes]) -> AsyncIterator[str]:
+    """A candidate that answers each request with `text()` and then, where that is cut short, with nothing more."""
     held: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held.append(writer)
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer())
+        writer.write(text())
         await writer.drain()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -46,8 +49,8 @@ async def answering(answer: Callable[[], bytes]) -> AsyncIterator[str]:
         server.close()
 
 
-async def asked(answer: bytes, deadline_s: float = 10.0) -> str:
-    async with answering(lambda: answer) as url:
+async def asked(text: bytes, deadline_s: float = 10.0) -> str:
+    async with answering(lambda: text) as url:
         version = VersionUrl(url, deadline_s)
         try:
             return await version.ask()
@@ -72,7 +75,7 @@ def test_text_and_json_name_a_build(body: bytes, kind: str, build: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("text", "sentence"),
     [
         (reply(b"<html>not found</html>", "text/html"), "is a page, and no version: is the path right?"),
         (reply(b"<!doctype html>"), "is a page"),
@@ -92,9 +95,9 @@ def test_text_and_json_name_a_build(body: bytes, kind: str, build: str) -> None:
         (b"garbage\r\n\r\n", "/version: "),
     ],
 )
-def test_what_names_no_build_is_said_with_the_url(answer: bytes, sentence: str) -> None:
+def test_what_names_no_build_is_said_with_the_url(text: bytes, sentence: str) -> None:
     with pytest.raises(VersionError, match=sentence) as caught:
-        asyncio.run(asked(answer))
+        asyncio.run(asked(text))
     assert str(caught.value).startswith("http://127.0.0.1:")
 
 
@@ -180,5 +183,61 @@ def test_outages_of_the_version_url_and_the_store_keep_the_build(tmp_path: Path)
             says[0] = reply(b"v2")
             await stated.look()
             assert builds.of(Response(200)) == "v2"
+
+    asyncio.run(scenario())
+
+
+def test_a_declaration_and_a_version_url_start_the_evidence_of_a_running_shadow_anew(tmp_path: Path) -> None:
+    """The whole shadow, before and after a restart: a candidate that names no build gets a new epoch with each build that is stated."""
+    says = ["v1"]
+
+    async def candidate(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(200, says[0].encode(), TEXT) if seen.target == b"/version" else document({"a": 1}))
+        await writer.drain()
+
+    async def scenario() -> None:
+        async with backend(always(document({"a": 1}))) as first, backend(candidate) as second, store_in(tmp_path) as store:
+            proxy = Proxy.made(configured(tmp_path, first.url, second.url))
+            known: list[str] = []
+
+            async def next_epoch() -> str:
+                """Sends exchanges until one is counted in an epoch that was not seen before."""
+                async with asyncio.timeout(20):
+                    while True:
+                        proxy.send(proxy.exchange(ok({"a": 1})))
+                        await asyncio.sleep(0.05)
+                        epoch = (await store.evidence("GET /a")).epoch
+                        if epoch and epoch not in known:
+                            known.append(epoch)
+                            return epoch
+
+            async def counted() -> int:
+                ledger = (await store.ledgers()).get("GET /a")
+                return ledger.compared if ledger is not None else 0
+
+            settings = configured(tmp_path, first.url, second.url)
+            async with running(settings, store):
+                await proxy.connect()
+                await next_epoch()
+                await declare_build(store, "d1", "ada", "", NOW)
+                declared = await next_epoch()
+                await proxy.close()
+            async with running(settings, store):
+                await proxy.connect()
+                before = await counted()
+                async with asyncio.timeout(20):
+                    while await counted() == before:
+                        proxy.send(proxy.exchange(ok({"a": 1})))
+                        await asyncio.sleep(0.05)
+                assert (await store.evidence("GET /a")).epoch == declared, "it holds from the first comparison on"
+                await proxy.close()
+            candidate_at = settings.candidate.model_copy(update={"version_url": "/version"})
+            async with running(settings.model_copy(update={"candidate": candidate_at}), store):
+                await proxy.connect()
+                await next_epoch()
+                says[0] = "v2"
+                await next_epoch()
+                await proxy.close()
+            proxy.openings.close()
 
     asyncio.run(scenario())

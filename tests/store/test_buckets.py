@@ -17,12 +17,14 @@ LATENCIES = st.floats(MIN_MS, MAX_MS)
 @given(LATENCIES)
 @settings(max_examples=300, deadline=None)
 def test_a_bucket_stands_for_its_latencies_within_one_percent(ms: float) -> None:
+    """S12: relative error <= 1 %."""
     assert abs(middle(bucket_of(ms)) - ms) <= 0.01 * ms * (1 + 1e-9)
 
 
 @given(st.integers(FIRST, LAST - 1))
 @settings(max_examples=300, deadline=None)
 def test_an_edge_belongs_to_the_lower_bucket(bucket: int) -> None:
+    """S12: (gamma^(i-1), gamma^i]."""
     edge = upper_edge(bucket)
     assert (bucket_of(edge), bucket_of(math.nextafter(edge, math.inf))) == (bucket, bucket + 1)
 
@@ -30,12 +32,14 @@ def test_an_edge_belongs_to_the_lower_bucket(bucket: int) -> None:
 @given(HISTOGRAMS, HISTOGRAMS, HISTOGRAMS)
 @settings(max_examples=100, deadline=None)
 def test_merging_is_associative_and_commutative(a: dict[int, int], b: dict[int, int], c: dict[int, int]) -> None:
+    """S12: merging."""
     assert merge(merge(a, b), c) == merge(a, merge(b, c)) == merge(merge(c, b), a)
 
 
 @given(HISTOGRAMS, HISTOGRAMS)
 @settings(max_examples=100, deadline=None)
 def test_subtracting_undoes_merging(a: dict[int, int], b: dict[int, int]) -> None:
+    """S12: subtracting."""
     assert subtract(merge(a, b), b) == a
 
 

@@ -23,7 +23,7 @@ from gate.overrides import policy_for
 from gate.policy import DAY_S, HOUR_S
 from gate.steps import most_increases
 from store.audit import GENESIS, breaks, link_hash
-from store.cutover import act
+from store.cutover import act, renew_leases, take_back_moved
 from store.database import Store, open_store
 from store.records import AuditRow, Batch, Ended
 from store.standings import standing_text
@@ -250,7 +250,7 @@ TestLives.settings = settings(USUAL, max_examples=4, stateful_step_count=20)
 class TestManyLives(Lives.TestCase):  # type: ignore[misc, name-defined]
     """I5, I6, I7, I8, I9, I10, I13, I15: the same for longer."""
 
-    settings = settings(USUAL, max_examples=40, stateful_step_count=40)
+    settings = settings(USUAL, max_examples=12, stateful_step_count=40)
 
 
 def chain(length: int) -> list[AuditRow]:
@@ -282,6 +282,23 @@ def test_i13_no_link_can_be_changed_removed_or_moved(length: int, data: st.DataO
     swapped = list(rows)
     swapped[at], swapped[other] = replace(rows[other], seq=rows[at].seq), replace(rows[at], seq=rows[other].seq)
     assert breaks(swapped)
+
+
+def test_i5_a_new_build_takes_its_canary_back(opened: OpenStore) -> None:
+    """I5: (T6) what comes after the build that earned a weight serves nobody; no lease is renewed for it, and its evidence is its own."""
+    life = Lives()
+    life.all_goes_well(1)
+    assert life.standing.state is State.CANARY
+    assert opened.run(take_back_moved(opened.store, POLICY, KEY, life.now, "new")) == []
+    life.a_new_build_comes()
+
+    (down,) = opened.run(take_back_moved(opened.store, POLICY, KEY, life.now, "new"))
+
+    assert (down.route, down.state, down.weight_bp, down.seq) == (life.route, State.SHADOW, 0, life.standing.seq + 1)
+    assert opened.run(opened.store.standing(life.route)).strikes == 0
+    assert opened.run(take_back_moved(opened.store, POLICY, KEY, life.now, "new")) == []
+    assert life.route not in {decision.route for decision in opened.run(renew_leases(opened.store, POLICY, KEY, life.now))}
+    assert opened.run(opened.store.evidence(life.route)).n == 0
 
 
 def test_i9_an_approval_expires_at_the_very_instant(opened: OpenStore) -> None:

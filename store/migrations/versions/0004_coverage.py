@@ -1,6 +1,6 @@
 """Coverage: the catalogue of kinds of requests; units of each kind, of each hour of the week, of frequent clients and requests, and of
 
-canaries.
+canaries; and the share of alpha of each route.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ depends_on = None
 TEXT, INTEGER, BIG, REAL = sa.Text(), sa.Integer(), sa.BigInteger(), sa.Float(precision=53)
 Columns = Mapping[str, sa.types.TypeEngine[Any]]
 TABLES: dict[str, tuple[Columns, int, bool]] = {
+    "alpha_share": ({"route": TEXT, "share": REAL}, 1, False),
     "shape_total": ({"route": TEXT, "requests": BIG, "shapes": BIG, "other": BIG}, 1, False),
     "shape": (
         {"route": TEXT, "shape": TEXT, "found": BIG, "first_at": REAL, "seen": BIG, "status_class": INTEGER, "text": TEXT},
