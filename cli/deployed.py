@@ -37,6 +37,8 @@ def deployed(
         raise CommandError(f"--build: {error}", Exit.USAGE) from error
     if not actor.strip():
         raise CommandError("--actor is empty: the audit keeps who declared a build", Exit.USAGE)
+    if settings.candidate.version_url is not None:
+        say("note: candidate.version_url is set; while it answers, what it says counts and this does not")
     declared, before = with_store(settings, lambda store: declare_build(store, name, actor.strip(), reason, now()))
     if json:
         show_json({"build": declared.build, "before": before, "at": declared.at, "changed": declared.build != before})

@@ -39,6 +39,8 @@ def lacking_classes(evidence: Evidence, policy: Policy) -> list[Lack]:
     requests = evidence.coverage.requests
     classes: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for shape in evidence.coverage.shapes:
+        if shape.status_class == 0:  # the primary gave no answer: nothing of these can be compared
+            continue
         for place, count in enumerate((shape.seen, shape.n, shape.k)):
             classes[shape.status_class][place] += count
     found = []
@@ -52,16 +54,16 @@ def lacking_classes(evidence: Evidence, policy: Policy) -> list[Lack]:
 def requests_until_covered(evidence: Evidence, policy: Policy) -> int | None:
     """Further requests without a new kind until the unseen share is proven small; 0 when it is, None where it never would be."""
     seen = evidence.coverage
-    if is_covered(seen.discovered, seen.requests, policy.unseen, policy.coverage_delta):
+    if is_covered(seen.discovered, seen.requests, policy.unseen, policy.coverage_delta, untold=seen.other):
         return 0
     short, enough = 0, 1
-    while not is_covered(seen.discovered, seen.requests + enough, policy.unseen, policy.coverage_delta):
+    while not is_covered(seen.discovered, seen.requests + enough, policy.unseen, policy.coverage_delta, untold=seen.other):
         short, enough = enough, enough * 2
         if enough > MOST_REQUESTS:
             return None
     while enough - short > 1:
         middle = (short + enough) // 2
-        if is_covered(seen.discovered, seen.requests + middle, policy.unseen, policy.coverage_delta):
+        if is_covered(seen.discovered, seen.requests + middle, policy.unseen, policy.coverage_delta, untold=seen.other):
             enough = middle
         else:
             short = middle

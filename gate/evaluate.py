@@ -36,6 +36,7 @@ _AFTER_LATENCY: tuple[Callable[[Evidence, RouteStanding, Policy, float], Guard],
     standing_guards.locked,
     standing_guards.cooldown,
     fleet_guards.storm,
+    fleet_guards.slot,
     fleet_guards.drill,
 )
 

@@ -69,6 +69,10 @@ class Fleet:
 
     rolled_back_at: tuple[float, ...] = ()
     """When routes that served clients from the candidate were rolled back: the newest, as many as matter."""
+    first_steps: float = 0.0
+    """Share of all traffic that the candidate serves in first canary steps, of other routes."""
+    traffic: float | None = None
+    """This route's share of all traffic; None where it is not known."""
     drilled_at: float | None = None
     """When every proxy last took a rehearsed roll-back in time."""
 

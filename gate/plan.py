@@ -24,6 +24,7 @@ ROUGH_S = DAY_S
 """Shorter observations have not seen a day and a night."""
 FORECAST = frozenset({"parity", "span", "week", "coverage shapes", "coverage status", "coverage unseen", "latency"})
 """Guards that traffic and time alone can bring to hold."""
+_BY_THEMSELVES = frozenset({"evidence", "epoch", "freshness", "noise", "skips", "diversity", "storm", "slot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +236,8 @@ def _needs(evidence: Evidence, policy: Policy, now: float, rate: float | None, u
 
 
 def _waits_for_data(name: str, holds: bool | None) -> bool:
-    """Guards that lack nothing but comparisons: they come with the first of them."""
-    return holds is None and (
-        name.startswith("latency") or name in ("evidence", "epoch", "freshness", "noise", "skips", "diversity")
-    )
+    """Guards that lack nothing but comparisons, or that other routes move on: they come by themselves."""
+    return holds is None and (name.startswith("latency") or name in _BY_THEMSELVES)
 
 
 def _canary_days(standing: RouteStanding, policy: Policy, rate: float | None) -> float | None:

@@ -133,8 +133,8 @@ def _own(tier: Policy, alpha: float, entry: Mapping[str, object], place: str) ->
 
 def _reserve(value: object, routes: Iterable[Mapping[str, object]]) -> float:
     reserve = 1.0 if value is None else value
-    if isinstance(reserve, bool) or not isinstance(reserve, int | float) or not 0.0 <= reserve <= 1.0:
-        raise ValueError(f"gate.reserve = {value!r} is a share: give 0 to 1, e.g. 0.5 for half of gate.alpha")
+    if isinstance(reserve, bool) or not isinstance(reserve, int | float) or not 0.0 < reserve <= 1.0:
+        raise ValueError(f"gate.reserve = {value!r} is a share of gate.alpha: more than 0, at most 1, e.g. 0.5 for half of it")
     weights = [
         _weight(f"gate.routes[{number}] ({entry.get('route')})", entry["weight"])
         for number, entry in enumerate(routes)
@@ -143,7 +143,7 @@ def _reserve(value: object, routes: Iterable[Mapping[str, object]]) -> float:
     total = math.fsum(weights)
     if total + reserve > 1.0 + _ROUNDING:
         left = max(0.0, 1.0 - total)
-        remedy = f"set gate.reserve to at most {left:.6g}" if total <= 1.0 else "make the weights smaller"
+        remedy = f"set gate.reserve to at most {left:.6g}" if left > _ROUNDING else "make the weights smaller"
         raise ValueError(
             f"gate.routes: the weights add up to {total:.6g}, and gate.reserve = {reserve:g} is for the routes without one: "
             f"together {total + reserve:.6g}, at most 1 is allowed; {remedy}"

@@ -83,6 +83,8 @@ class Policy:
     retire_after_s: float
     lease_s: float
     lease_renew_s: float
+    first_step_cap: float
+    """Share of all traffic that may be served by the candidate in first canary steps, of all routes together."""
     storm_rollbacks: int
     """So many roll-backs of any routes within an hour stop every increase; 0: never."""
     drill_s: float
@@ -164,6 +166,7 @@ def _default(parity: float, alpha: float) -> Policy:
         retire_after_s=30 * DAY_S,
         lease_s=60.0,
         lease_renew_s=15.0,
+        first_step_cap=0.05,
         storm_rollbacks=3,
         drill_s=30 * DAY_S,
         cutover_grace_s=DAY_S,
@@ -197,6 +200,7 @@ def _demo(base: Policy) -> Policy:
         steps=(),
         dwell_s=(),
         approvals=0,
+        first_step_cap=1.0,
         storm_rollbacks=0,
         drill_s=0.0,
         cooldown_s=30.0,  # a visitor who has tried the roll-back wants to see the promotion again

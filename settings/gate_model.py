@@ -122,7 +122,7 @@ class Gate(Section):
     profile: Literal["default", "strict", "demo"] = "default"
     parity: float = Field(0.999, gt=0, lt=1, description="tier B's p0")
     alpha: float = Field(0.05, gt=0, lt=1, description="total error, spread over the routes")
-    reserve: float = Field(1.0, ge=0, le=1, description="share of alpha for the routes that have no weight of their own")
+    reserve: float = Field(1.0, gt=0, le=1, description="share of alpha for the routes that have no weight of their own")
     unit: Unit = Unit()
     span: Span = Span()
     coverage: Coverage = Coverage()

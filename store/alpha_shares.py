@@ -1,8 +1,8 @@
 """The share of alpha that belongs to each route, given once and for ever (gate reference S13).
 
 Dividing by the number of routes there are now would spend too much: one route that was tested at all of alpha, and four hundred more at a
-four-hundredth of it each, are twice alpha. So routes that come together share half of what is left: the first table half of alpha, what is
-added later half of the other half, and so on. The sum stays below 1 whatever comes, and no share ever changes or comes back.
+four-hundredth of it each, are twice alpha. So the routes that come together as the b-th batch share 1/(b(b+1)): the first table half of
+alpha, what is added next a sixth, then a twelfth ... The sum stays below 1 whatever comes, and no share ever changes or comes back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ async def assign_shares(connection: AsyncConnection, routes: Collection[str]) ->
     if not fresh:
         return 0
     given = float(await connection.scalar(select(func.sum(AlphaShare.share))) or 0.0)
-    share = max(0.0, 1.0 - given) / 2.0 / len(fresh)
+    left = max(0.0, 1.0 - given)  # 1/b before the b-th batch, and 1/(b+1) after it
+    share = left * left / (1.0 + left) / len(fresh)
     await upsert(connection, AlphaShare, [{"route": route, "share": share} for route in fresh])
     return len(fresh)
 

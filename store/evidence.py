@@ -92,7 +92,7 @@ async def read_evidence(
                 routes_total=total,
                 approvals=agreed,
                 ledger_violations=violations,
-                fleet=fleet,
+                fleet=fleet.of(label),
                 alpha_share=shares.get(label),
             )
             continue
@@ -119,7 +119,7 @@ async def read_evidence(
             approvals=tuple(approvals.get(key, ())),
             ledger_violations=violations,
             coverage=coverage.get(label, Coverage()),
-            fleet=fleet,
+            fleet=fleet.of(label),
             alpha_share=shares.get(label),
             week_share=weeks.get(key),
             served=served.get(key, ()),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gate.facts import Fleet
+from gate.facts import Fleet, State
 from store.audit import append, hold_chain
-from store.schema import AuditLink
+from store.schema import AuditLink, ShapeTotal
+from store.standings import read_standings
 
 if TYPE_CHECKING:
     from store.database import Store
@@ -21,8 +24,26 @@ LATELY = 200
 _DOWN = ("rollback", "alarm")
 
 
-async def read_fleet(connection: AsyncConnection) -> Fleet:
-    """The last roll-backs of routes that served clients from the candidate, and the last rehearsal that succeeded."""
+@dataclass(frozen=True, slots=True)
+class All:
+    """What is the same for all routes, and what is known of each."""
+
+    rolled_back_at: tuple[float, ...]
+    drilled_at: float | None
+    traffic: Mapping[str, float]
+    first_steps: Mapping[str, float]
+
+    def of(self, route: str) -> Fleet:
+        """What one route has to know."""
+        others = sum(share for other, share in self.first_steps.items() if other != route)
+        return Fleet(self.rolled_back_at, others, self.traffic.get(route), self.drilled_at)
+
+
+async def read_fleet(connection: AsyncConnection) -> All:
+    """The last roll-backs of routes that served clients from the candidate, the last rehearsal that succeeded, and first canary steps.
+
+    Traffic is counted by the requests that were looked at, of all time: one row for each route.
+    """
     newest = await connection.execute(
         select(AuditLink.at, AuditLink.action, AuditLink.before).order_by(AuditLink.seq.desc()).limit(LATELY)
     )
@@ -30,7 +51,15 @@ async def read_fleet(connection: AsyncConnection) -> Fleet:
     drilled = await connection.scalar(
         select(AuditLink.at).where(AuditLink.action == DRILL).order_by(AuditLink.seq.desc()).limit(1)
     )
-    return Fleet(back, drilled)
+    counts = {route: int(count) for route, count in await connection.execute(select(ShapeTotal.route, ShapeTotal.requests))}
+    total = sum(counts.values())
+    traffic = {route: count / total for route, count in counts.items()} if total else {}
+    steps = {
+        route: traffic.get(route, 0.0) * standing.weight_bp / 10_000
+        for route, standing in (await read_standings(connection)).items()
+        if standing.state is State.CANARY and standing.step == 1
+    }
+    return All(back, drilled, traffic, steps)
 
 
 async def note_drill(store: Store, actor: str, now: float, seconds: dict[str, float]) -> None:

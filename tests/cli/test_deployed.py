@@ -33,6 +33,14 @@ def test_a_declaration_is_kept_in_the_audit_with_who_and_why(where: tuple[str, s
     assert run("store", "check", *where)[0] == 0
 
 
+def test_a_declaration_that_will_not_count_says_so(where: tuple[str, str], folder: Path, run: Any) -> None:
+    path = folder / "paritygate.toml"
+    path.write_text(path.read_text().replace("[candidate]\n", '[candidate]\nversion_url = "/version"\n'))
+    code, _, err = run("deployed", "--build", "abc", "--actor", "ada", *where)
+    assert code == 0
+    assert "note: candidate.version_url is set; while it answers, what it says counts" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

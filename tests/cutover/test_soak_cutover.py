@@ -144,14 +144,13 @@ def test_a_store_that_stays_away_lets_the_lease_run_out(
             await asyncio.sleep(
                 max(0.0, (held.lease_until or begun) - begun) + 16.0
             )  # renewed once more at the last moment, at most
-            stage.ruling.begin("b", begun, begun + stage.policy.lease_s, None, "expired")
-            await asyncio.sleep(3.0)
-            await asyncio.to_thread(server.start)
-            await asyncio.sleep(3.0)
+            for segment in "ab":
+                stage.ruling.begin(segment, begun, begun + stage.policy.lease_s, None, "expired")
+            await asyncio.sleep(3.0)  # it stays away: with it the lease would be renewed, and the canary go on
         return stage, begun
 
     stage, begun = asyncio.run(story())
-    by_candidate = [seen for seen in stage.clients.seen if seen.segment == "b" and seen.by_candidate]
+    by_candidate = [seen for seen in stage.clients.seen if seen.segment in "ab" and seen.by_candidate]
     record_property("last_answer_after_s", round(max(seen.asked for seen in by_candidate) - begun, 1))
     assert_clients_fine(stage)
     last = [seen for seen in stage.clients.seen if seen.asked > begun + stage.policy.lease_s + 1.0]

@@ -44,7 +44,7 @@ def seen(n: int, k: int = 0, days: float = 2.0, per_unit: int = 3, **more: objec
         first_unit_at=NOW - days * DAY_S,
         last_unit_at=NOW - HOUR_S,
         verdicts={"match": n * per_unit - k, "mismatch": k},
-        fleet=Fleet((), NOW - HOUR_S),
+        fleet=Fleet(traffic=0.1, drilled_at=NOW - HOUR_S),
         top_client=1,
         top_request=1,
     )

@@ -196,7 +196,7 @@ def test_parameter_names_make_no_difference_to_a_route_s_policy() -> None:
 
 @given(
     st.lists(st.floats(0.001, 0.2), max_size=4),
-    st.floats(0, 0.2),
+    st.floats(0.001, 0.2),
     st.integers(1, 500),
     st.integers(1, 40),
 )
@@ -220,7 +220,8 @@ def test_s13_weights_and_the_reserve_never_spend_more_than_alpha(
     ("gate", "sentence"),
     [
         ({"routes": [entry("GET /a", weight=0.3)]}, "set gate.reserve to at most 0.7"),
-        ({"reserve": 0, "routes": [entry("GET /a", weight=0.7), entry("GET /b", weight=0.7)]}, "make the weights smaller"),
+        ({"reserve": 0.1, "routes": [entry("GET /a", weight=0.7), entry("GET /b", weight=0.3)]}, "make the weights smaller"),
+        ({"reserve": 0}, "greater than 0"),
         ({"routes": [entry("GET /a/{x}"), entry("GET /a/{y}")]}, r"gate.routes\[1\] \(GET /a/{y}\): is the same route as"),
         ({"routes": [entry("GET /a", canary={"dwell": ["1h"]})]}, r"gate.routes\[0\] \(GET /a\).canary.dwell has 1 entries"),
         ({"tiers": {"A": {"latency": {"p50": [0.5, 0]}}}}, r"gate.tiers.A.latency.p50: the ratio 0.5 is below 1"),
@@ -248,6 +249,7 @@ def test_a_senseless_tier_or_route_is_refused_with_its_place(gate: dict[str, obj
         ({"tiers": {"A": {"parity": math.nan}}}, "gate.tiers.A = nan must lie between"),
         ({"tiers": {"A": 5}}, "gate.tiers.A = 5 is no table"),
         ({"reserve": 1.5}, "gate.reserve = 1.5 is a share"),
+        ({"reserve": 0}, "gate.reserve = 0 is a share of gate.alpha: more than 0"),
     ],
 )
 def test_policies_believe_no_settings_unseen(overrides: dict[str, object], sentence: str) -> None:

@@ -15,7 +15,7 @@ from shadow.builds import Builds
 from shadow.stated_builds import StatedBuilds
 from shadow.version_url import MOST_BYTES, VersionError, VersionUrl, named_in
 from store.database import Store, open_store
-from store.declared_builds import declare_build, read_declared
+from store.declared_builds import declare_build
 from store.tasks import spawn
 from traffic.build import BuildError
 from traffic.message import Response
@@ -106,6 +106,35 @@ def test_an_answer_that_does_not_end_is_given_up_at_the_deadline() -> None:
         asyncio.run(asked(reply(b"abc", length=1000), 0.3))
 
 
+def test_an_answer_that_drips_stretches_the_deadline_by_nothing() -> None:
+    """A byte every 50 ms would satisfy a limit on each read for ever."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply(b"", length=1000))
+        try:
+            for _ in range(100):
+                writer.write(b"a")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    async def scenario() -> str:
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        version = VersionUrl(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/version", 0.3)
+        try:
+            return await version.ask()
+        finally:
+            await version.close()
+            server.close()
+
+    with pytest.raises(VersionError, match=r"no complete answer within 0.3 s"):
+        asyncio.run(scenario())
+
+
 def test_a_body_s_text_is_in_no_message() -> None:
     """It may hold what nobody should read in a log; a name that is nearly one is shown, so that it can be mended."""
     with pytest.raises(BuildError) as caught:
@@ -141,27 +170,6 @@ def test_a_declared_build_reaches_a_running_shadow_and_one_that_starts_later(tmp
             later = Builds("X-Build")
             await StatedBuilds(later, store, None).look()
             assert later.of(Response(200)) == "d2"
-
-    asyncio.run(scenario())
-
-
-def test_declarations_are_links_of_the_audit_and_a_repeated_one_is_none(tmp_path: Path) -> None:
-    """Who declared what is kept, the chain holds, and only what came since is looked at."""
-
-    async def scenario() -> None:
-        async with store_in(tmp_path) as store:
-            assert await read_declared(store) == (None, 0)
-            first, before = await declare_build(store, "d1", "ada", "deploy 7", NOW)
-            assert (first.build, first.at, before) == ("d1", NOW, "")
-            assert (await declare_build(store, "d1", "bob", "", NOW + 1)) == (first, "d1")
-            second, before = await declare_build(store, "d2", "bob", "", NOW + 2)
-            assert before == "d1"
-            assert await read_declared(store, first.seq) == (second, second.seq)
-            assert await read_declared(store, second.seq) == (None, second.seq)
-            assert await read_declared(store, second.seq + 99) == (second, second.seq), "a store that was begun anew"
-            links = [(row.actor, row.action, row.route, row.before, row.after) for row in await store.audit(10)]
-            assert links == [("bob", "deployed", "", "d1", "d2"), ("ada", "deployed", "", "", "d1")]
-            assert await store.check() == []
 
     asyncio.run(scenario())
 

@@ -44,15 +44,30 @@ def test_the_shares_of_whatever_comes_add_up_to_less_than_one(
     with_store(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('s13') / 'store.db'}", scenario)
 
 
-def test_routes_that_come_together_share_half_of_what_is_left(in_store) -> None:
+def test_two_hundred_deploys_of_a_route_each_leave_something_for_every_one(in_sqlite) -> None:
+    """S13: the b-th batch has 1/(b(b+1))."""
+
+    async def scenario(store):
+        for number in range(200):
+            await store.share_alpha([f"GET /{number}"])
+        return await shares(store)
+
+    found = in_sqlite(scenario)
+    assert [found[f"GET /{b - 1}"] for b in range(1, 201)] == pytest.approx(
+        [1 / (b * (b + 1)) for b in range(1, 201)], rel=1e-9
+    )
+    assert sum(found.values()) < 1.0
+
+
+def test_routes_that_come_together_share_alike(in_store) -> None:
     async def scenario(store):
         await store.share_alpha(["GET /a", "GET /b"])
         await store.share_alpha(["GET /b", "GET /c"])
         return await shares(store), await store.evidence("GET /c"), await store.evidence("GET /unknown")
 
     found, known, unknown = in_store(scenario)
-    assert found == {"GET /a": 0.25, "GET /b": 0.25, "GET /c": 0.25}
-    assert (known.alpha_share, unknown.alpha_share) == (0.25, None)
+    assert found == pytest.approx({"GET /a": 1 / 4, "GET /b": 1 / 4, "GET /c": 1 / 6})
+    assert (known.alpha_share, unknown.alpha_share) == (found["GET /c"], None)
 
 
 def test_shadows_that_start_together_give_one_share_each(in_store) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gate.evaluate import evaluate
-from gate.facts import Fleet, RouteStanding
+from gate.facts import Fleet, RouteStanding, State
+from gate.fleet_guards import slot
 from gate.overrides import policy_for
+from gate.shapes import Shape
 from gate.units import unit_key
 from store.cutover import act
 from store.fleet import note_drill
@@ -39,7 +43,7 @@ def test_roll_backs_of_routes_that_served_are_known_to_all(in_store, end) -> Non
         return await store.evidence("GET /other")
 
     found = in_store(scenario)
-    assert found.fleet == Fleet((NOW + 2, NOW + 1, NOW), None)
+    assert found.fleet == Fleet((NOW + 2, NOW + 1, NOW))
     assert [holds(found, "storm", NOW + after) for after in (10, 3_599, 3_600, 3_602)] == [False, False, True, True]
 
 
@@ -59,4 +63,30 @@ def test_the_newest_rehearsal_counts(in_store, times: int) -> None:
             await note_drill(store, "ann", NOW + number, {"127.0.0.1:1": 0.1})
         return (await store.evidence("GET /x")).fleet, await store.check()
 
-    assert in_store(scenario) == (Fleet((), NOW + times - 1), [])
+    assert in_store(scenario) == (Fleet(drilled_at=NOW + times - 1), [])
+
+
+def test_i16_first_canary_steps_together_take_little_of_the_traffic(in_store, end) -> None:
+    """I16: the sum over all routes, by the traffic of each; a route that has left its first step makes room."""
+    steps = policy_for("demo", 0.95, 0.05, {"span": {"min": 0.0}, "canary": {"steps": [0.2, 0.5], "dwell": [0.0, 0.0]}})
+    shape = Shape("s" * 16, 2, "2xx")
+    counts = {"GET /large": 60, "GET /a": 100, "GET /b": 40}
+
+    async def scenario(store):
+        for route, count in counts.items():
+            ends = [
+                end(route=route, at=1_000_000.0, shape=shape, unit=unit_key("s" * 16, str(n), str(n))) for n in range(count)
+            ]
+            await store.write(Batch(ended=tuple(ends)), 5)
+        await store.close_units(2e6)
+        await act(store, "promote", "GET /a", "ann", "go", replace(steps, first_step_cap=1.0), KEY, NOW, "s")
+        return [await store.evidence(route) for route in counts]
+
+    large, a, b = in_store(scenario)
+    assert (a.fleet.first_steps, a.fleet.traffic) == (0.0, 0.5)
+    assert (large.fleet.first_steps, b.fleet.traffic) == (0.1, 0.2)
+    tight = replace(steps, first_step_cap=0.15)
+    guards = [slot(one, RouteStanding(one.route), tight, NOW) for one in (large, b)]
+    assert [guard.holds for guard in guards] == [None, True]  # 10 + 6 %, and 10 + 4 %
+    assert slot(type(b)(b.route), RouteStanding(b.route), tight, NOW).holds is None
+    assert slot(type(b)(b.route), RouteStanding(b.route, State.CANARY, 1, 2_000), tight, NOW).holds is True
