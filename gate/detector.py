@@ -73,12 +73,16 @@ class Repeats:
         self._limit = limit
         self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
 
+    def seen(self, client: str, fingerprint: str, now: float) -> bool:
+        """Whether this client has shown this mismatch within the window; notes nothing."""
+        at = self._seen.get((client, fingerprint))
+        return at is not None and 0.0 <= now - at < self._window_s
+
     def first(self, client: str, fingerprint: str, now: float) -> bool:
         """Whether this client has not shown this mismatch within the window. Repeats do not extend the window."""
-        pair = (client, fingerprint)
-        at = self._seen.get(pair)
-        if at is not None and 0.0 <= now - at < self._window_s:
+        if self.seen(client, fingerprint, now):
             return False
+        pair = (client, fingerprint)
         self._seen.pop(pair, None)
         self._seen[pair] = now
         while len(self._seen) > self._limit:

@@ -34,7 +34,8 @@ class BurstWatch:
     def __init__(self, policies: ByRoute, now: Callable[[], float]) -> None:
         self._policies, self._now = policies, now
         self._routes: OrderedDict[str, _Shadowed] = OrderedDict()
-        self._repeats, self._units = Repeats(policies.usual.dedupe_s), Repeats(policies.usual.unit_window_s)
+        self._repeats, self._harmed = Repeats(policies.usual.dedupe_s), Repeats(policies.usual.dedupe_s)
+        self._units = Repeats(policies.usual.unit_window_s)
 
     def observe(self, made: Compared, unit: str | None) -> bool:
         """Takes one comparison in; True when the epoch's evidence should begin anew. Evidence of served clients is another's matter."""
@@ -47,7 +48,15 @@ class BurstWatch:
             atoms = " ".join(sorted({difference.atom.cluster_id for difference in made.judgement.differences}))
             if not self._repeats.first(exchange.client, f"{exchange.route} {atoms}", now):
                 return False
-        elif made.judgement.verdict not in _GOOD or unit is None or not self._units.first(exchange.client, unit, now):
+            self._harmed.first(exchange.client, f"{exchange.route} {made.epoch}", now)
+        elif (
+            made.judgement.verdict not in _GOOD
+            or unit is None
+            or self._harmed.seen(
+                exchange.client, f"{exchange.route} {made.epoch}", now
+            )  # as its repeats, while they do not count
+            or not self._units.first(exchange.client, unit, now)
+        ):
             return False
         watched = self._watched(exchange.route, made.epoch, now)
         watched.comparisons += 1

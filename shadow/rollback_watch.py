@@ -83,7 +83,8 @@ class _Served:
 class RollbackWatch:
     """One detector per route and build, from the first answer that a client got from the candidate. `now` is monotonic seconds.
 
-    One noisy client alone trips nothing but a hard trip: its repeats are not counted, and others must be harmed as well.
+    One noisy client alone trips nothing but a hard trip: its repeats are not counted, and others must be harmed as well. While a client's
+    repeats are not counted, its matches are not either: they would make the detector deaf wherever clients are few.
 
     Builds that answer in turns, as in a rolling deployment, are watched side by side: neither resets the other.
     """
@@ -92,6 +93,7 @@ class RollbackWatch:
         self._policies, self._now = policies, now
         self._routes: OrderedDict[str, _Served] = OrderedDict()
         self._repeats = Repeats(policies.usual.dedupe_s)
+        self._harmed = Repeats(policies.usual.dedupe_s)
         self._units = Repeats(policies.usual.unit_window_s)
 
     def observe(self, made: Compared, unit: str | None) -> Trip | None:
@@ -125,9 +127,11 @@ class RollbackWatch:
             atoms = sorted({difference.atom.cluster_id for difference in made.judgement.differences})
             if not self._repeats.first(made.exchange.client, " ".join(atoms), now):
                 return None
+            self._harmed.first(made.exchange.client, f"{made.exchange.route} {made.build}", now)
         elif (
             made.judgement.verdict not in (Verdict.MATCH, Verdict.TOLERATED)
             or unit is None
+            or self._harmed.seen(made.exchange.client, f"{made.exchange.route} {made.build}", now)
             or not self._units.first(made.exchange.client, unit, now)
         ):
             return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
+import pytest
 from compared_pairs import Clock, compared
 
 import shadow.burst_watch
@@ -76,3 +78,14 @@ def test_routes_are_bounded(monkeypatch) -> None:
         made = shadowed(number=number)
         watch.observe(replace(made, exchange=replace(made.exchange, route=f"GET /{number}")), "u")
     assert list(watch._routes) == ["GET /7", "GET /8", "GET /9"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_clients_that_see_mismatches_now_and_then_are_heard(seed: int) -> None:
+    """Repeats of a client's mismatch do not count for a while, so neither do its matches: they would make the watch deaf."""
+    watch, chance = BurstWatch(policy_for("default", 0.95, 0.05, {}), Clock()), random.Random(seed)
+    heard = [
+        watch.observe(shadowed(Verdict.MISMATCH if chance.random() < 0.10 else Verdict.MATCH, at % 120), f"u{at}")
+        for at in range(2_000)
+    ]
+    assert any(heard)

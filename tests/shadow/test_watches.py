@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from compared_pairs import Clock, compared
@@ -226,3 +227,27 @@ def test_what_is_no_evidence_does_not_move_the_detector(verdict: Verdict) -> Non
     for number in range(100):
         watch.observe(compared(verdict, client=str(number)), None)
     assert watch._routes["GET /a"].builds["b1"].comparisons == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_clients_whom_the_candidate_fails_now_and_then_are_heard(seed: int) -> None:
+    """A defect of 10 % where 5 % are agreed, among 120 clients who ask again and again within the time in which a repeat is none."""
+    clock = Clock()
+    watch = RollbackWatch(policy_for("default", 0.95, 0.05, {}), clock)
+    chance, trips = random.Random(seed), []
+    for number in range(2_000):
+        clock.now += 0.005
+        verdict = Verdict.MISMATCH if chance.random() < 0.10 else Verdict.MATCH
+        trips.append(watch.observe(compared(verdict, client=f"c{number % 120}"), f"u{number}"))
+    assert any(trips)
+
+
+def test_clients_whose_mismatches_are_as_rare_as_agreed_raise_no_alarm() -> None:
+    """A quarter of the agreed rate for an hour: leaving out a harmed client's matches leaves the rate of the others as it is."""
+    clock = Clock()
+    watch = RollbackWatch(policy_for("default", 0.999, 0.05, {}), clock)
+    chance = random.Random(6)
+    for number in range(60_000):
+        clock.now += 0.06
+        verdict = Verdict.MISMATCH if chance.random() < 0.00025 else Verdict.MATCH
+        assert watch.observe(compared(verdict, client=f"c{number % 50}", path=f"$.p{number % 3}"), f"u{number}") is None
