@@ -157,8 +157,8 @@ class Crew:
             member.standing = word.read()
             if member.standing.draining:
                 member.gone.set()
-            for route, seq, failed in word.ends:
-                if self._breaker.note(route, seq, failed):
+            for route, seq, failed, client in word.ends:
+                if self._breaker.note(route, seq, failed, client):
                     self.book.overrule(route, seq, f"more than {MOST_FAILED} of the last {LAST} live requests failed")
         elif isinstance(word, Confirmed):
             member.confirmed = max(member.confirmed, word.number)

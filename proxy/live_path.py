@@ -129,7 +129,7 @@ class LivePath:
         route = live.match.label
         if live.live_side is not Side.CANDIDATE or self.book.seq(live.match) != live.decided_by:
             return
-        if self.breaker.note(route, live.decided_by, failed):
+        if self.breaker.note(route, live.decided_by, failed, live.client):
             reason = (
                 f"more than {MOST_FAILED} of the last {LAST} live requests got a 5xx or no complete answer from the candidate"
             )

@@ -114,13 +114,13 @@ _STANDING = tuple(field.name for field in fields(Standing))
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker has under way, and how the candidate's live requests ended since the last report (route, decision, failed)."""
+    """What a worker has under way, and how the candidate's live requests ended since the last report (route, decision, failed, client)."""
 
     standing: tuple[object, ...]
-    ends: tuple[tuple[str, int, bool], ...] = ()
+    ends: tuple[tuple[str, int, bool, str], ...] = ()
 
     @classmethod
-    def of(cls, standing: Standing, ends: tuple[tuple[str, int, bool], ...]) -> Report:
+    def of(cls, standing: Standing, ends: tuple[tuple[str, int, bool, str], ...]) -> Report:
         """The report of a standing."""
         return cls(tuple(getattr(standing, name) for name in _STANDING), ends)
 
@@ -151,7 +151,7 @@ _KINDS: dict[int, tuple[type[Any], tuple[Any, ...]]] = {
     12: (Failed, (str,)),
     13: (Confirmed, (int,)),
     14: (Raised, (str, int, str)),
-    15: (Report, (tuple(type(getattr(_MODEL, name)) for name in _STANDING), _Many((str, int, bool)))),
+    15: (Report, (tuple(type(getattr(_MODEL, name)) for name in _STANDING), _Many((str, int, bool, str)))),
 }
 _NUMBERS = {kind: number for number, (kind, _) in _KINDS.items()}
 

@@ -16,14 +16,14 @@ class NotedBreaker(Breaker):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fresh: deque[tuple[str, int, bool]] = deque(maxlen=MOST_ENDS)
+        self._fresh: deque[tuple[str, int, bool, str]] = deque(maxlen=MOST_ENDS)
 
-    def note(self, route: str, seq: int, failed: bool) -> bool:
+    def note(self, route: str, seq: int, failed: bool, client: str = "") -> bool:
         """As Breaker.note."""
-        self._fresh.append((route, seq, failed))
-        return super().note(route, seq, failed)
+        self._fresh.append((route, seq, failed, client))
+        return super().note(route, seq, failed, client)
 
-    def take(self) -> tuple[tuple[str, int, bool], ...]:
+    def take(self) -> tuple[tuple[str, int, bool, str], ...]:
         """What was noted since the last call."""
         taken = tuple(self._fresh)
         self._fresh.clear()

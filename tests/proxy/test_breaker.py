@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.breaker import LAST, MOST_FAILED, Breaker
+from proxy.breaker import CLIENTS, LAST, MOST_FAILED, Breaker
 
 ROUTE = "GET /items/{id}"
 
@@ -130,3 +130,31 @@ def test_clients_that_give_up_on_a_silent_candidate_count_as_failed(stage: Any, 
             assert (await s.admin("GET", "/decisions")).json()["alarms"] == {ROUTE: 1}
 
     asyncio.run(scenario())
+
+
+def test_one_client_that_no_backend_can_answer_takes_the_route_from_nobody() -> None:
+    """[T21] Others ask now and then, and are answered; however often it comes."""
+    breaker = Breaker()
+    assert not breaker.note("r", 1, False, "good")
+    assert not any(breaker.note("r", 1, True, "bad") for _ in range(1_000))
+    assert not any(breaker.note("r", 1, number % 2 == 0, ("bad", "good")[number % 2]) for number in range(1_000))
+
+
+def test_a_candidate_that_fails_several_clients_loses_all() -> None:
+    breaker = Breaker()
+    assert not any(breaker.note("r", 1, False, f"good{number}") for number in range(40))
+    trips = [breaker.note("r", 1, True, f"bad{number % 3}") for number in range(MOST_FAILED + 1)]
+    assert trips == [False] * MOST_FAILED + [True]
+
+
+@pytest.mark.parametrize("clients", [1, 2])
+def test_where_few_clients_ask_they_are_enough(clients: int) -> None:
+    breaker = Breaker()
+    trips = [breaker.note("r", 1, True, f"c{number % clients}") for number in range(MOST_FAILED + 1)]
+    assert trips[-1]
+
+
+def test_clients_of_long_ago_are_forgotten() -> None:
+    breaker = Breaker()
+    assert not any(breaker.note("r", 1, False, f"old{number}") for number in range(10 * CLIENTS))
+    assert len(breaker._failed["r"].by_client) == CLIENTS

@@ -60,7 +60,7 @@ MESSAGES: list[Any] = [
     Ready("/state/openings-1.bin"),
     Confirmed(2**40),
     Raised("GET /\udc80", 3, "why"),
-    Report.of(Standing(1, "boot", clients=5, handoff_connected=True), (("GET /a", 1, True), ("GET /b", 2, False))),
+    Report.of(Standing(1, "boot", clients=5, handoff_connected=True), (("GET /a", 1, True, "c"), ("GET /b", 2, False, "d"))),
 ]
 
 
@@ -273,7 +273,7 @@ def test_a_breaker_of_a_worker_keeps_what_it_was_told_for_the_parent() -> None:
     breaker = NotedBreaker()
     tripped = [breaker.note("r", 1, True) for _ in range(MOST_FAILED + 1)]
     assert tripped == [False] * MOST_FAILED + [True]
-    assert breaker.take() == (("r", 1, True),) * (MOST_FAILED + 1)
+    assert breaker.take() == (("r", 1, True, ""),) * (MOST_FAILED + 1)
     assert breaker.take() == ()
 
 
