@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,7 +36,7 @@ class Administration:
         poller = self._poller
         self._app = Admin(control, lambda: poller.trouble, judge).app(token)
         primary = Backend.of(control.settings.primary.url)
-        self._grace = Grace(control.book, time.time, lambda: reachable(primary))
+        self._grace = Grace(control.book, control.book.clock, lambda: reachable(primary))
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self) -> None:

@@ -33,7 +33,8 @@ class DecisionBook:
         """Called with the decisions that have just come into force."""
         self.on_alarm: Callable[[str, int, str], None] = lambda route, seq, reason: None
         """Called with route, overruled number and reason when an alarm has just taken a route back."""
-        self._clock = clock
+        self.clock = clock
+        """Unix time, as decisions are judged by."""
         self._decisions: dict[str, Decision] = {}
         self._alarms: dict[str, int] = {}
         self._unsigned: dict[str, int] = {}
@@ -63,7 +64,7 @@ class DecisionBook:
         decision = self._decisions.get(match.label)
         if decision is None or match.label in self._alarms:
             return Side.PRIMARY
-        return Side.CANDIDATE if signed.serves_candidate(decision, client, self._clock()) else Side.PRIMARY
+        return Side.CANDIDATE if signed.serves_candidate(decision, client, self.clock()) else Side.PRIMARY
 
     def is_off(self, match: RouteMatch) -> bool:
         """Whether an operator has taken this route out altogether: nothing of it is copied either."""
