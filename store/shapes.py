@@ -7,7 +7,7 @@ route are bounded; requests of others are counted together, and can never be cov
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,55 +35,68 @@ async def write_traffic(connection: AsyncConnection, ended: Iterable[Ended]) -> 
 
 async def write_shapes(connection: AsyncConnection, ended: Iterable[Ended], most: int) -> None:
     """Counts the kinds of the requests. A new one is found by the number of its first request, in the order of the ends."""
-    seen: dict[str, list[tuple[Shape, float, int]]] = defaultdict(list)
-    for row in ended:
-        if row.shape is not None:
-            seen[row.route].append((row.shape, row.at, row.count))
-    if not seen:
+    counts: dict[_Key, int] = {}
+    kinds: dict[_Key, Shape] = {}
+    looked_at = [row for row in ended if row.shape is not None]
+    for row in looked_at:
+        assert row.shape is not None
+        key = (row.route, row.shape.digest)
+        counts[key] = counts.get(key, 0) + row.count
+        kinds[key] = row.shape
+    if not counts:
         return
-    totals = [
-        {"route": route, "requests": sum(item[2] for item in items), "shapes": 0, "other": 0} for route, items in seen.items()
-    ]
+    requests: dict[str, int] = defaultdict(int)
+    for (route, _), count in counts.items():
+        requests[route] += count
+    totals = [{"route": route, "requests": count, "shapes": 0, "other": 0} for route, count in requests.items()]
     await upsert(
         connection, ShapeTotal, totals, requests="add"
     )  # and holds the rows: routes are numbered one batch after the other
-    before = await _totals(connection, seen)
-    known = await _known(connection, {(route, item[0].digest) for route, items in seen.items() for item in items})
-    rows, more = [], []
-    for route, items in seen.items():
-        requests, shapes = before[route]
-        number = requests - sum(item[2] for item in items)
-        fresh: dict[str, tuple[int, float, Shape]] = {}
-        counts: dict[str, int] = defaultdict(int)
-        other = 0
-        for shape, at, count in items:
-            known_one = (route, shape.digest) in known or shape.digest in fresh
-            if not known_one and shapes + len(fresh) < most:
-                fresh[shape.digest] = (number + 1, at, shape)
-                known_one = True
-            if known_one:
-                counts[shape.digest] += count
-            else:
-                other += count
-            number += count
-        texts = {shape.digest: shape for shape, _, _ in items}
-        for digest, count in counts.items():
-            found, first_at, shape = fresh.get(digest, (0, 0.0, texts[digest]))
-            rows.append(
-                {
-                    "route": route,
-                    "shape": digest,
-                    "found": found,
-                    "first_at": first_at,
-                    "seen": count,
-                    "status_class": shape.status_class,
-                    "text": shape.text,
-                }
-            )
-        if fresh or other:
-            more.append({"route": route, "requests": 0, "shapes": len(fresh), "other": other})
+    fresh = set(counts) - await _known(connection, counts)
+    found: dict[_Key, tuple[int, float]] = {}
+    if fresh:
+        found = await _number(
+            connection, [row for row in looked_at if row.route in {route for route, _ in fresh}], fresh, requests, most
+        )
+    rows = [
+        {
+            "route": key[0],
+            "shape": key[1],
+            "found": found[key][0] if key in found else 0,
+            "first_at": found[key][1] if key in found else 0.0,
+            "seen": count,
+            "status_class": kinds[key].status_class,
+            "text": kinds[key].text,
+        }
+        for key, count in counts.items()
+        if key not in fresh or key in found
+    ]
     await upsert(connection, KnownShape, rows, seen="add")
-    await upsert(connection, ShapeTotal, more, shapes="add", other="add")
+    if fresh:
+        beyond: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for key in fresh:
+            beyond[key[0]][0] += key in found
+            beyond[key[0]][1] += 0 if key in found else counts[key]
+        more = [{"route": route, "requests": 0, "shapes": new, "other": other} for route, (new, other) in beyond.items()]
+        await upsert(connection, ShapeTotal, more, shapes="add", other="add")
+
+
+async def _number(
+    connection: AsyncConnection, ended: Iterable[Ended], fresh: Collection[_Key], requests: Mapping[str, int], most: int
+) -> dict[_Key, tuple[int, float]]:
+    """The number and the time of the first request of each new kind for which there is room. The routes' totals must be held."""
+    totals = await _totals(connection, {route for route, _ in fresh})
+    at = {route: total - requests[route] for route, (total, _) in totals.items()}
+    room = {route: most - shapes for route, (_, shapes) in totals.items()}
+    found: dict[_Key, tuple[int, float]] = {}
+    for row in ended:
+        assert row.shape is not None
+        key = (row.route, row.shape.digest)
+        if key in fresh and key not in found and room[row.route] > 0:
+            room[row.route] -= 1
+            found[key] = (at[row.route] + 1, row.at)
+        at[row.route] += row.count
+    return found
 
 
 async def read_coverage(connection: AsyncConnection, pairs: Collection[Pair]) -> dict[str, Coverage]:
