@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from cli.codes import Exit
+from cli.cutover_states import states_page
 from settings.gate_model import Overrides, Tiers
 from settings.model import Settings
 
@@ -104,7 +105,7 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
-PAGES = {"configuration.md": configuration_page, "cli.md": commands_page}
+PAGES = {"configuration.md": configuration_page, "cli.md": commands_page, "cutover-states.md": states_page}
 
 
 def write(folder: Path) -> None:

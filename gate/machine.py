@@ -101,6 +101,7 @@ def transition(
 
 
 def _promotable(move: Move) -> list[str]:
+    """Everything holds that a higher weight needs: a verdict that passes on this epoch, and no freeze, lock or cooldown."""
     found = _judged(move)
     standing, verdict = move.standing, move.verdict
     if standing.frozen:
@@ -142,6 +143,7 @@ def _judged(move: Move) -> list[str]:
 
 
 def _rested(move: Move) -> list[str]:
+    """The rest after a roll-back is over."""
     until = move.standing.cooldown_until
     if move.now >= until:
         return []
@@ -156,14 +158,17 @@ def _agreed(move: Move) -> list[str]:
 
 
 def _agreed_to_unfreeze(move: Move) -> list[str]:
+    """Where the route is frozen, as many people agree as a promotion takes."""
     return _agreed(move) if move.standing.frozen else []
 
 
 def _agreed_to_unlock(move: Move) -> list[str]:
+    """Where the route is locked, as many people agree as a promotion takes."""
     return _agreed(move) if move.standing.locked else []
 
 
 def _long_cut_over(move: Move) -> list[str]:
+    """The route has been cut over for as long as the policy asks for."""
     left = move.standing.since + move.policy.retire_after_s - move.now
     if left <= 0:  # false for NaN
         return []
@@ -173,6 +178,7 @@ def _long_cut_over(move: Move) -> list[str]:
 
 
 def _unserved(move: Move) -> list[str]:
+    """No client is served by the candidate."""
     return (
         [] if move.standing.weight_bp == 0 else [f"the candidate serves {move.standing.weight_bp / 100:g} %: roll back first"]
     )
