@@ -121,8 +121,9 @@ def cooldown(evidence: Evidence, standing: RouteStanding, policy: Policy, now: f
 
 
 def approvers(evidence: Evidence) -> tuple[str, ...]:
-    """The distinct people who approved, sorted; the same person twice is one."""
-    return tuple(sorted({name.strip() for name in evidence.approvals} - {""}))
+    """The distinct people who approved, sorted; the same person twice is one, in capitals, too."""
+    people = {name.strip().casefold(): name.strip() for name in sorted(evidence.approvals, reverse=True)}
+    return tuple(sorted(name for name in people.values() if name))
 
 
 def approvals_needed(standing: RouteStanding, policy: Policy) -> int:

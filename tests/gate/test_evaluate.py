@@ -303,3 +303,11 @@ def test_after_the_cutover_the_verdict_is_about_parity(state: State) -> None:
 
     assert judged(arrived, approvals=()).verdict == "pass"
     assert judged(arrived, k=400, verdicts={"match": 50_000, "mismatch": 400}).verdict == "fail"
+
+
+def test_a_person_in_capitals_is_the_same_person() -> None:
+    """I8: two spellings of one name are one approval."""
+    guard = guard_of(judged(approvals=("Anna", "anna ", "ANNA", " ")), "approvals")
+
+    assert (guard.holds, guard.figure) == (None, "ANNA")
+    assert guard_of(judged(approvals=("Anna", "ben")), "approvals").holds is True
