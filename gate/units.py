@@ -15,13 +15,13 @@ _GOOD = frozenset({str(Verdict.MATCH), str(Verdict.TOLERATED)})
 _BAD = frozenset({str(Verdict.MISMATCH), "candidate_error", *(f"candidate_error:{reason}" for reason in CandidateError)})
 
 
-_LENGTH = 40
+_LENGTH = 32
 
 
 def unit_key(shape: str, client: str, canonical: str) -> str:
-    """40 hex digits for (client bucket, canonical request, shape), which `unit_parts` tells apart again.
+    """32 hex digits for (client bucket, canonical request, shape), which `unit_parts` tells apart again.
 
-    `shape` is the 16 digits of gate.shapes. The window is not part of it. Of 20,000 clients two are told apart but for chance: 1 in 10^6.
+    `shape` is the 16 digits of gate.shapes. The window is not part of it. Two units of one shape have the same key once in 2**64.
     """
     return f"{_short(client)}{_short(canonical)}{shape}"
 
@@ -29,11 +29,11 @@ def unit_key(shape: str, client: str, canonical: str) -> str:
 def unit_parts(unit: str) -> tuple[str, str, str]:
     """What stands for the client and for the canonical request in a unit's key, and the shape.
 
-    A key of an earlier release stands for a client and a request of its own, of no known shape.
+    A key of another length stands for a client and a request of its own, of no shape.
     """
     if len(unit) != _LENGTH:
         return unit, unit, ""
-    return unit[:12], unit[12:24], unit[24:]
+    return unit[:8], unit[8:16], unit[16:]
 
 
 def unit_of(request: Request, shape: str, client: str) -> str:
@@ -80,4 +80,4 @@ def kept_open(keys: Iterable[str], most: int) -> set[str]:
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -130,15 +130,19 @@ class WeekUnits(Base):
 
 
 class FrequentUnits(Base):
-    """Units of the most frequent clients and requests of an epoch (gate.shares.Frequent); the key "" holds what each may lack."""
+    """Units of the most frequent clients, or requests, of an epoch (gate.shares.Frequent) in one row, as JSON: they change together.
+
+    `most` is what the most frequent one can have at most.
+    """
 
     __tablename__ = "evidence_frequent"
     __table_args__ = CLUSTERED
     route: Mapped[str] = route_column()
     epoch: Mapped[str] = key_column()
     kind: Mapped[str] = key_column()
-    key: Mapped[str] = key_column()
-    n: Mapped[int] = count_column()
+    counts: Mapped[str] = mapped_column(SafeText)
+    missed: Mapped[int] = count_column()
+    most: Mapped[int] = count_column()
 
 
 class TrafficHour(Base):

@@ -5,9 +5,10 @@ Of one client and of one request at most a share counts (gate.shares); which uni
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gate.facts import ServedWindow
@@ -18,8 +19,6 @@ from store.epochs import as_rows
 from store.schema import FrequentUnits, OpenUnit, ServedUnits, ShapeUnits, TrafficHour, WeekUnits
 from store.upsert import upsert
 
-MISSED = ""
-
 
 async def fold_units(
     connection: AsyncConnection,
@@ -29,21 +28,25 @@ async def fold_units(
 ) -> list[Unit]:
     """The units of a window that count, noted in the tables beside `evidence`, whose row is held and has `before` units."""
     route, epoch, ends_at = window
-    rows = await connection.execute(
+    found = await connection.execute(
         select(OpenUnit.rank, OpenUnit.unit, OpenUnit.bad, OpenUnit.at, OpenUnit.served)
         .where(OpenUnit.route == route, OpenUnit.epoch == epoch, OpenUnit.ends_at == ends_at)
         .order_by(OpenUnit.rank, OpenUnit.unit)
         .limit(limits.max_open)
     )
-    units = [Unit(rank, *unit_parts(unit), bool(bad), at, bool(served)) for rank, unit, bad, at, served in rows]
+    units = [Unit(rank, *unit_parts(unit), bool(bad), at, bool(served)) for rank, unit, bad, at, served in found]
     frequent = await _read_frequent(connection, route, epoch)
     clients, requests = frequent.get("client", Frequent({})), frequent.get("request", Frequent({}))
     kept = kept_units(units, before, clients, requests, limits.client_share, limits.request_share)
+    rows = []
     for kind, known, share, added in (
         ("client", clients, limits.client_share, Counter(unit.client for unit in kept)),
         ("request", requests, limits.request_share, Counter(unit.request for unit in kept)),
     ):
-        await _write_frequent(connection, route, epoch, kind, known, known.plus(added, capacity_for(share)))
+        now = known.plus(added, capacity_for(share))
+        text = json.dumps(now.counts, separators=(",", ":"))
+        rows.append({"route": route, "epoch": epoch, "kind": kind, "counts": text, "missed": now.missed, "most": now.most()})
+    await upsert(connection, FrequentUnits, rows, counts="set", missed="set", most="set")
     shapes, bad = Counter(unit.shape for unit in kept), Counter(unit.shape for unit in kept if unit.bad)
     named = {"route": route, "epoch": epoch}
     await upsert(
@@ -83,15 +86,13 @@ async def read_top(connection: AsyncConnection, pairs: list[tuple[str, str]]) ->
     if not pairs:
         return top
     wanted = as_rows(pairs)
-    missed = func.max(FrequentUnits.n).filter(FrequentUnits.key == MISSED)
-    most = func.max(FrequentUnits.n).filter(FrequentUnits.key != MISSED)
     found = await connection.execute(
-        select(wanted.c.at, FrequentUnits.kind, most, missed)
-        .join_from(wanted, FrequentUnits, and_(FrequentUnits.route == wanted.c.route, FrequentUnits.epoch == wanted.c.epoch))
-        .group_by(wanted.c.at, FrequentUnits.kind)
+        select(wanted.c.at, FrequentUnits.kind, FrequentUnits.most).join_from(
+            wanted, FrequentUnits, and_(FrequentUnits.route == wanted.c.route, FrequentUnits.epoch == wanted.c.epoch)
+        )
     )
-    for at, kind, highest, lacking in found:
-        top.setdefault(pairs[at], {})[kind] = int(highest or 0) + int(lacking or 0)
+    for at, kind, most in found:
+        top.setdefault(pairs[at], {})[kind] = int(most)
     return top
 
 
@@ -126,25 +127,8 @@ async def read_week_shares(connection: AsyncConnection, pairs: list[tuple[str, s
 
 async def _read_frequent(connection: AsyncConnection, route: str, epoch: str) -> dict[str, Frequent]:
     rows = await connection.execute(
-        select(FrequentUnits.kind, FrequentUnits.key, FrequentUnits.n).where(
+        select(FrequentUnits.kind, FrequentUnits.counts, FrequentUnits.missed).where(
             FrequentUnits.route == route, FrequentUnits.epoch == epoch
         )
     )
-    counts: dict[str, dict[str, int]] = {}
-    for kind, key, count in rows:
-        counts.setdefault(kind, {})[key] = int(count)
-    return {kind: Frequent(found, found.pop(MISSED, 0)) for kind, found in counts.items()}
-
-
-async def _write_frequent(
-    connection: AsyncConnection, route: str, epoch: str, kind: str, before: Frequent, after: Frequent
-) -> None:
-    gone = sorted(set(before.counts) - set(after.counts))
-    if gone:
-        these = (FrequentUnits.route == route, FrequentUnits.epoch == epoch, FrequentUnits.kind == kind)
-        await connection.execute(delete(FrequentUnits).where(*these, FrequentUnits.key.in_(gone)))
-    changed = {key: n for key, n in after.counts.items() if before.counts.get(key) != n}
-    if after.missed != before.missed:
-        changed[MISSED] = after.missed
-    rows = [{"route": route, "epoch": epoch, "kind": kind, "key": key, "n": n} for key, n in changed.items()]
-    await upsert(connection, FrequentUnits, rows, n="set")
+    return {kind: Frequent(json.loads(counts), int(missed)) for kind, counts, missed in rows}

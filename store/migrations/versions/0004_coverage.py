@@ -29,7 +29,11 @@ TABLES: dict[str, tuple[Columns, int, bool]] = {
     "evidence_shape": ({"route": TEXT, "epoch": TEXT, "shape": TEXT, "n": BIG, "k": BIG}, 3, True),
     "evidence_served": ({"route": TEXT, "epoch": TEXT, "start": REAL, "n": BIG, "k": BIG}, 3, True),
     "evidence_week": ({"route": TEXT, "epoch": TEXT, "cell": BIG, "n": BIG}, 3, True),
-    "evidence_frequent": ({"route": TEXT, "epoch": TEXT, "kind": TEXT, "key": TEXT, "n": BIG}, 4, True),
+    "evidence_frequent": (
+        {"route": TEXT, "epoch": TEXT, "kind": TEXT, "counts": TEXT, "missed": BIG, "most": BIG},
+        3,
+        True,
+    ),
     "traffic_hour": ({"route": TEXT, "start": BIG, "count": BIG}, 2, True),
 }
 """The columns, how many of them are the key, and whether the rows lie in its order on SQLite."""
