@@ -39,7 +39,7 @@ def compared(route: str, count: int, seconds: float, ago: float = 30.0, bad: int
             epoch=f"epoch {route}",
             client=f"c{i}",
             unit=unit_key("2xx", f"c{i}", f"r{i}"),
-            window_s=2.0 if closed else 3600.0,
+            window_s=2.0 if closed else 4e9,  # ends in the year 2096, whatever the hour is now
             primary_ms=4.0,
             candidate_ms=3.0,
         )
