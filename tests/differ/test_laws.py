@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from differ.facts import Judgement
 from differ.judge import judge
-from differ.moments import is_utc_moment, moment
 from rules.errors import RuleError
 from rules.load import load_rules, rules_from_case
 from rules.model import RuleSet
@@ -396,11 +395,3 @@ def in_flight() -> Callable[..., Response]:
 
 def test_bodies_of_the_laws_are_json() -> None:
     assert all(isinstance(json.loads(body.decode("utf-8")), object) for seed in range(50) for body in Maker(seed).case().bodies)
-
-
-@LAW
-@given(
-    text=st.from_regex(r"[0-9]{4}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,13})?Z", fullmatch=True)
-)
-def test_what_is_a_utc_moment_is_what_can_be_taken_apart(text: str) -> None:
-    assert is_utc_moment(text) is (moment(text) is not None)
