@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
-from gate.coverage_guards import CLASS_PARITY, FLOOR_ALPHA, SHAPE_PARITY
+from gate.coverage_guards import CLASS_PARITY, FLOOR_ALPHA, SHAPE_PARITY, by_class
 from gate.discovery import is_covered
 from gate.facts import Evidence
 from gate.parity import clean_needed
@@ -37,14 +36,8 @@ def lacking_shapes(evidence: Evidence, policy: Policy) -> list[Lack]:
 def lacking_classes(evidence: Evidence, policy: Policy) -> list[Lack]:
     """The classes of statuses of which too little was compared."""
     requests = evidence.coverage.requests
-    classes: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for shape in evidence.coverage.shapes:
-        if shape.status_class == 0:  # the primary gave no answer: nothing of these can be compared
-            continue
-        for place, count in enumerate((shape.seen, shape.n, shape.k)):
-            classes[shape.status_class][place] += count
     found = []
-    for number, (seen, n, k) in sorted(classes.items()):
+    for number, (seen, n, k) in sorted(by_class(evidence.coverage.shapes).items()):
         units = _short(n, k, policy.per_status_class if seen >= policy.class_share * requests else 1, CLASS_PARITY)
         if units:
             found.append(Lack(f"{number}xx", units, seen / requests))

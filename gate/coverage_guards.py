@@ -71,7 +71,7 @@ def statuses(evidence: Evidence, standing: RouteStanding, policy: Policy, now: f
     )
     if not _usable(evidence):
         return Guard("coverage status", None, "no request yet", threshold, "nothing has been seen of the traffic yet", blocking)
-    classes = _by_class(evidence.coverage.shapes)
+    classes = by_class(evidence.coverage.shapes)
     figure = ", ".join(f"{number}xx: {n:,} compared" for number, (_, n, _) in sorted(classes.items())) or "none"
     lacking, broken = [], False
     for number, (seen, n, k) in sorted(classes.items()):
@@ -137,7 +137,8 @@ def _refuted(n: int, k: int, parity: float) -> bool:
     return parity_verdict(min(k, n), n, parity, FLOOR_ALPHA) == "fail"
 
 
-def _by_class(found: tuple[ShapeEvidence, ...]) -> dict[int, tuple[int, int, int]]:
+def by_class(found: tuple[ShapeEvidence, ...]) -> dict[int, tuple[int, int, int]]:
+    """(seen, n, k) of each class of the primary's statuses. What it did not answer has none, and cannot be compared."""
     classes: dict[int, tuple[int, int, int]] = {}
     for shape in found:
         if shape.status_class == 0:

@@ -18,7 +18,7 @@ from gate.steps import most_increases
 from store.audit import append, hold_chain
 from store.database import Store
 from store.epochs import restart
-from store.evidence import read_one
+from store.evidence import current_epoch, read_one
 from store.schema import AuditLink
 from store.standings import (
     APPROVAL_LIFE_S,
@@ -83,8 +83,7 @@ async def act(
             await _bound_increases(connection, route, policy, at)
         if before.weight_bp > 0 and after.weight_bp == 0:
             # A roll-back ends the attempt: what was gathered in it may not promote the route again.
-            current = (await read_one(connection, route, routes_total)).epoch
-            await restart(connection, route, {before.epoch, current}, at)
+            await restart(connection, route, {before.epoch, await current_epoch(connection, route)}, at)
         await void_approvals(connection, route)
         await write_standing(connection, after)
         decision = sign(issue(after, previous, salt, at, policy.lease_s, actor, reason, policy.cutover_grace_s), key)
@@ -118,7 +117,7 @@ async def renew_leases(store: Store, policy: Policy, key: bytes, now: float) -> 
             if decision.state is State.CUTOVER:
                 if decision.lease_until - now > _FRESH_GRACE * lease:
                     continue
-            elif (await read_one(connection, decision.route)).epoch not in ("", decision.epoch):
+            elif await current_epoch(connection, decision.route) not in ("", decision.epoch):
                 continue
             fresh = renew(decision, now, lease, key)
             await write_decision(connection, fresh)
@@ -135,7 +134,7 @@ async def take_back_moved(store: Store, policy: Policy, key: bytes, now: float, 
         moved = [
             decision.route
             for decision in await read_decisions(connection)
-            if decision.state is State.CANARY and (await read_one(connection, decision.route)).epoch not in ("", decision.epoch)
+            if decision.state is State.CANARY and await current_epoch(connection, decision.route) not in ("", decision.epoch)
         ]
     reason = "another build or rule set than the one that earned the weight: evidence begins anew"
     return [await act(store, "shadow", route, "shadow", reason, policy, key, now, salt) for route in moved]

@@ -66,9 +66,7 @@ async def read_evidence(
     of all routes, and more than COUNTED_EXACTLY of one, are told as `store.schema.Window` has them: up to a tenth too many.
     """
     spans = await _read_spans(connection, route)
-    current = {
-        label: max(epochs, key=lambda span: (span.last_seen, span.first_seen, span.epoch)) for label, epochs in spans.items()
-    }
+    current = {label: _newest(epochs) for label, epochs in spans.items()}
     wanted = sorted((label, span.epoch) for label, span in current.items())
     verdicts = await _read_verdicts(connection, wanted)
     open_units = await _count_open_units(connection, route)
@@ -149,6 +147,16 @@ async def read_one(
     ledgers = await read_ledgers(connection, route)
     evidence, _ = await read_evidence(connection, ledgers, route, routes_total, approved_since)
     return evidence[route]
+
+
+async def current_epoch(connection: AsyncConnection, route: str) -> str:
+    """The route's current epoch, "" where there is none: all that a way down needs, whatever else cannot be read."""
+    spans = (await _read_spans(connection, route)).get(route)
+    return _newest(spans).epoch if spans else ""
+
+
+def _newest(spans: Iterable[Span]) -> Span:
+    return max(spans, key=lambda span: (span.last_seen, span.first_seen, span.epoch))
 
 
 async def _read_spans(connection: AsyncConnection, route: str | None) -> dict[str, list[Span]]:

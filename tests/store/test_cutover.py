@@ -14,9 +14,10 @@ from gate.machine import Refused
 from gate.overrides import policy_for
 from store.cutover import act, renew_leases
 from store.database import open_store
+from store.errors import StoreError
 from store.records import Batch
-from store.schema import AuditLink, SignedDecision, Standing
-from store.upsert import table_of
+from store.schema import AuditLink, FrequentUnits, SignedDecision, Standing
+from store.upsert import table_of, upsert
 from traffic.outcome import Ending
 
 KEY = b"k" * 32
@@ -220,6 +221,28 @@ def test_a_cut_over_has_a_grace_that_is_renewed_when_some_of_it_is_over(in_store
     first, early, late = in_store(scenario)
     assert (first.state, first.lease_until, early) == (State.CUTOVER, NOW + 86_400, [])
     assert [(one.seq, one.lease_until) for one in late] == [(first.seq, NOW + 7_200 + 86_400)]
+
+
+def test_what_is_damaged_elsewhere_stops_no_roll_back(in_store, end) -> None:
+    """I3: neither another route's standing nor any figure of this one is needed on the way down."""
+
+    async def scenario(store):
+        await fill(store, end)
+        await take(store, "promote")
+        async with store.writing() as connection:
+            await upsert(connection, Standing, [{"route": "GET /other", "document": "{damaged"}], document="set")
+            await upsert(
+                connection,
+                FrequentUnits,
+                [{"route": "GET /x", "epoch": "e1", "kind": "client", "counts": "{damaged", "missed": 0, "most": 0}],
+                counts="set",
+            )
+        with pytest.raises(StoreError):
+            await store.evidence("GET /x")
+        return await take(store, "rollback"), await store.standing("GET /x")
+
+    decision, standing = in_store(scenario)
+    assert (decision.state, decision.weight_bp, standing.state) == (State.ROLLED_BACK, 0, State.ROLLED_BACK)
 
 
 def test_a_hundred_clicks_at_once_are_one_promotion(url, end) -> None:
